@@ -1,0 +1,275 @@
+"""The traced facts: what a network did when it ran once, as plain data.
+
+A `Network` is a list of executed `Op`s in order, the `Parameter`s they use, and the `Block`s
+(groups of ops that one convolution may replace). A convolution carries a full `ConvSite`.
+Nothing here knows torch, kinds or costs other than a convolution's own arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+
+from dualcost.errors import UsageError
+from dualcost.units import parse_size, size
+
+# What an executed op is, coarse enough to add up. The first three are made of multiply-accumulates.
+CONVOLUTION = "convolution"
+LINEAR = "linear"
+MATMUL = "matmul"  # products of two activations: attention, correlation
+NORM = "norm"
+ACTIVATION = "activation"
+POOLING = "pooling"
+RESIZE = "resize"
+EMBEDDING = "embedding"
+ELEMENTWISE = "elementwise"
+FREE = "free"  # views, copies, constants: no arithmetic on activations
+UNKNOWN = "unknown"
+GROUPS = (
+    CONVOLUTION,
+    LINEAR,
+    MATMUL,
+    NORM,
+    ACTIVATION,
+    POOLING,
+    RESIZE,
+    EMBEDDING,
+    ELEMENTWISE,
+    FREE,
+    UNKNOWN,
+)
+
+SEPARABLE = "separable"
+INVERTED_RESIDUAL = "inverted-residual"
+BLOCK_KINDS = (SEPARABLE, INVERTED_RESIDUAL)
+
+Size = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input of a network: its shape with the batch, its dtype, its keyword if it has one."""
+
+    shape: Size
+    dtype: str = "float32"
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> TensorSpec:
+        """Read "[name=]1x3x224x224[:dtype]".
+
+        Raises:
+            UsageError: the shape cannot be read.
+        """
+        name, equals, rest = text.partition("=")
+        if not equals:
+            name, rest = "", text
+        shape, _, dtype = rest.partition(":")
+        if equals and not name.isidentifier():
+            raise UsageError(
+                f"{name!r} is not the name of an argument",
+                "write name=1x77:int64, or leave name= out",
+            )
+        return cls(parse_size(shape), dtype or "float32", name)
+
+    def __str__(self) -> str:
+        name = f"{self.name}=" if self.name else ""
+        dtype = f" {self.dtype}" if self.dtype != "float32" else ""
+        return f"{name}{size(self.shape)}{dtype}"
+
+
+@dataclass(frozen=True)
+class ConvSite:
+    """One convolution as it ran: M input and N output channels, and every size it has.
+
+    Sizes are tuples with one entry per spatial dimension (1-d, 2-d or 3-d). `D_o`² of the paper
+    is `prod(out_size)` and K² is `prod(kernel)`.
+    """
+
+    M: int
+    N: int
+    kernel: Size
+    stride: Size
+    padding: Size
+    dilation: Size
+    groups: int
+    bias: bool
+    transposed: bool
+    in_size: Size
+    out_size: Size
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        """Check what every convolution satisfies.
+
+        Raises:
+            ValueError: with both numbers in the message.
+        """
+        for letter in ("M", "N"):
+            channels = getattr(self, letter)
+            if channels < 1 or channels % self.groups:
+                raise ValueError(f"{letter}={channels} is not divisible by groups={self.groups}")
+        dims = {
+            name: len(getattr(self, name)) for name in ("kernel", "stride", "in_size", "out_size")
+        }
+        if len(set(dims.values())) != 1:
+            raise ValueError(f"sizes of one convolution differ in their dimensions: {dims}")
+
+    @cached_property
+    def taps(self) -> int:
+        """Elements of the kernel of one channel (K² on the paper's page)."""
+        return prod(self.kernel)
+
+    @cached_property
+    def positions(self) -> int:
+        """How often a filter is applied (batch · D_o²); a transposed one starts from each input."""
+        return self.batch * prod(self.in_size if self.transposed else self.out_size)
+
+    @cached_property
+    def weights(self) -> int:
+        """Elements of the weight tensor, without the bias."""
+        return self.taps * self.M * self.N // self.groups
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates (equation 1 for groups = 1, equation 8 otherwise)."""
+        return self.positions * self.weights
+
+    @property
+    def in_elements(self) -> int:
+        """Elements of the input feature map, with the batch."""
+        return self.batch * self.M * prod(self.in_size)
+
+    @property
+    def out_elements(self) -> int:
+        """Elements of the output feature map, with the batch."""
+        return self.batch * self.N * prod(self.out_size)
+
+    @property
+    def depthwise(self) -> bool:
+        """One filter per channel that sees that channel alone, more than one tap."""
+        return self.groups == self.M == self.N and self.M > 1 and self.taps > 1
+
+    @property
+    def pointwise(self) -> bool:
+        """A 1×1 convolution that sees all channels."""
+        return self.groups == 1 and self.taps == 1
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A trainable or frozen tensor of the model, under the first name it has."""
+
+    name: str
+    shape: Size
+    trainable: bool = True
+
+    @property
+    def numel(self) -> int:
+        """Elements; 1 for a scalar."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Op:
+    """One executed operation.
+
+    `inputs` are the indices of the ops that made its activations, -1 for what comes from outside
+    (the network's inputs, buffers, constants). `parameters` are the names it reads, weight first.
+    """
+
+    name: str
+    path: str
+    module: str
+    group: str
+    inputs: tuple[int, ...]
+    in_shapes: tuple[Size, ...]
+    out_shapes: tuple[Size, ...]
+    macs: int = 0
+    parameters: tuple[str, ...] = ()
+    site: ConvSite | None = None
+
+    def __post_init__(self) -> None:
+        """Check the group, and that a convolution's MACs are those of its site.
+
+        Raises:
+            ValueError: with both values in the message.
+        """
+        if self.group not in GROUPS:
+            raise ValueError(f"{self.path}: {self.group!r} is not one of {GROUPS}")
+        if self.site is not None and self.site.macs != self.macs:
+            raise ValueError(f"{self.path}: {self.macs} MACs, but its site has {self.site.macs}")
+
+    @property
+    def channels(self) -> tuple[int | None, int | None]:
+        """M and N of a convolution or a linear layer; None for what has no channels."""
+        if self.site is not None:
+            return self.site.M, self.site.N
+        if self.group != LINEAR:
+            return None, None
+        return self.macs // prod(self.out_shapes[0]), self.out_shapes[0][-1]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Ops that one convolution may replace: their indices, first convolution to last.
+
+    `site` is the convolution that would stand for them: M of the first, N of the last, and
+    kernel, stride, padding and dilation of the depthwise one.
+    """
+
+    kind: str
+    path: str
+    module: str
+    ops: tuple[int, ...]
+    site: ConvSite
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that ran once: the plain data on which everything else works."""
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    ops: tuple[Op, ...]
+    parameters: tuple[Parameter, ...]
+    blocks: tuple[Block, ...] = ()
+    notes: tuple[str, ...] = ()  # what was assumed to trace it
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def convolutions(self) -> tuple[int, ...]:
+        """Indices of the convolutions, in the order in which they ran."""
+        return tuple(i for i, op in enumerate(self.ops) if op.site is not None)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Elements of each parameter by name."""
+        return {parameter.name: parameter.numel for parameter in self.parameters}
+
+    @property
+    def macs(self) -> int:
+        """All multiply-accumulates that were found, whatever a convention counts."""
+        return sum(op.macs for op in self.ops)
+
+    @property
+    def params(self) -> int:
+        """Elements of all parameters, each once."""
+        return sum(self.sizes.values())
+
+    def traffic(self, op: Op) -> int:
+        """Elements that an op reads and writes: inputs, parameters and outputs, each once."""
+        if op.group == FREE:
+            return 0
+        maps = sum(prod(shape) for shape in (*op.in_shapes, *op.out_shapes))
+        return maps + sum(self.sizes[name] for name in op.parameters)
+
+    @cached_property
+    def users(self) -> dict[str, tuple[int, ...]]:
+        """For each parameter the indices of the ops that read it, in order; () if it never ran."""
+        users: dict[str, list[int]] = {parameter.name: [] for parameter in self.parameters}
+        for index, op in enumerate(self.ops):
+            for name in op.parameters:
+                users[name].append(index)
+        return {name: tuple(indices) for name, indices in users.items()}
