@@ -1,0 +1,289 @@
+"""Network × rewrite × convention → Profile: rows, and totals that the rows add up to. The centre.
+
+(The file is not called `profile.py`: `dualcost.profile` is the public function, and a module of
+the same name would take its place as soon as it is imported.)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dualcost.cost import CONVENTIONS, Convention, Cost, ratio
+from dualcost.rewrite import Decision, Replacement, Rewrite, rewrite
+from dualcost.site import (
+    CONVOLUTION,
+    LINEAR,
+    MATMUL,
+    NORM,
+    UNKNOWN,
+    ConvSite,
+    Network,
+    Op,
+    TensorSpec,
+)
+
+NEVER_RUN = "never run"
+REMOVED = "removed"  # what a row becomes that leaves with the block around it
+REST = "rest"
+# What totals are given for; every other group of ops is part of the rest.
+TOTALLED = (CONVOLUTION, LINEAR, MATMUL, NORM, REST)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer: an executed op, or a block that was replaced as a whole.
+
+    Attributes:
+        path: the module it ran in; of a parameter that never ran, its name.
+        module: the type of that module.
+        op: the op as torch calls it; of a block, its kind.
+        group: what it is (`site.GROUPS`), or NEVER_RUN.
+        kind: the kind of convolution before; "" if it is none.
+        becomes: the kind after, REMOVED, or "" if it stays.
+        site: sizes of the convolution (of the one that stands for a block).
+        M: input channels or features.
+        N: output channels or features.
+        divisor: groups before; G or P after, if it was replaced.
+        out_shape: the shape of the result, with the batch.
+        before: cost as traced.
+        after: cost as rewritten; equal to `before` where it stays.
+        note: how an indivisible G or P was handled here.
+        folds: how many rows it stands for (listing.py folds rows).
+    """
+
+    path: str
+    module: str
+    op: str
+    group: str
+    before: Cost
+    after: Cost
+    kind: str = ""
+    becomes: str = ""
+    site: ConvSite | None = None
+    M: int | None = None
+    N: int | None = None
+    divisor: int | None = None
+    out_shape: tuple[int, ...] = ()
+    note: str = ""
+    folds: int = 1
+
+    @property
+    def replaced(self) -> bool:
+        """The rewrite replaced it."""
+        return self.becomes not in ("", REMOVED)
+
+    @property
+    def total(self) -> str:
+        """The total that it adds to: one of TOTALLED."""
+        return self.group if self.group in TOTALLED else REST
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a network costs, before and after a rewrite.
+
+    Attributes:
+        network: its name.
+        inputs: what it was traced with.
+        convention: what is counted.
+        rows: the layers in order of execution, then the parameters that never ran.
+        rewrite: what was replaced by what; None: the network as it is.
+        decisions: what became of each candidate of the rewrite's rule.
+        unknown: ops that no rule counts, with how often they ran: totals are lower bounds then.
+        notes: what was assumed to trace it.
+        versions: of the libraries that traced it.
+    """
+
+    network: str
+    inputs: tuple[TensorSpec, ...]
+    convention: Convention
+    rows: tuple[Row, ...]
+    rewrite: Rewrite | None = None
+    decisions: tuple[Decision, ...] = ()
+    unknown: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def before(self) -> Cost:
+        """The whole network as it is."""
+        return _sum(row.before for row in self.rows)
+
+    @cached_property
+    def after(self) -> Cost:
+        """The whole network as rewritten; `before`, if nothing was."""
+        return _sum(row.after for row in self.rows)
+
+    @cached_property
+    def totals(self) -> dict[str, tuple[Cost, Cost]]:
+        """Before and after for each of TOTALLED that the network has."""
+        return {
+            name: (_sum(row.before for row in rows), _sum(row.after for row in rows))
+            for name in TOTALLED
+            if (rows := [row for row in self.rows if row.total == name])
+        }
+
+    @property
+    def partial(self) -> bool:
+        """An op ran that no rule counts: MACs are a lower bound."""
+        return bool(self.unknown)
+
+    @property
+    def replaced(self) -> int:
+        """How many sites were replaced."""
+        return sum(row.replaced for row in self.rows)
+
+    def ratio(self, metric: str) -> float | None:
+        """What is left of "macs", "params" or "traffic"; None where there was none."""
+        return ratio(getattr(self.after, metric), getattr(self.before, metric))
+
+
+def profile(
+    network: Network,
+    asked: Rewrite | None = None,
+    convention: Convention = CONVENTIONS["torch"],
+) -> Profile:
+    """Cost every layer of a network, as it is and as the rewrite makes it.
+
+    Raises:
+        IndivisibleError: G or P does not divide some channels, and the policy is to refuse.
+        UsageError: the rewrite's rule matches nothing.
+    """
+    rewritten = rewrite(network, asked).checked() if asked else None
+    return Profile(
+        network=network.name,
+        inputs=network.inputs,
+        convention=convention,
+        rows=(
+            *_rows(network, rewritten.replacements if rewritten else (), convention),
+            *_never_run(network),
+        ),
+        rewrite=asked,
+        decisions=rewritten.decisions if rewritten else (),
+        unknown=dict(Counter(op.name for op in network.ops if op.group == UNKNOWN)),
+        notes=network.notes,
+        versions=network.versions,
+    )
+
+
+def _sum(costs: Iterable[Cost]) -> Cost:
+    return sum(costs, Cost())
+
+
+def _rows(
+    network: Network, replacements: Sequence[Replacement], convention: Convention
+) -> Iterator[Row]:
+    """The layers in order; what is replaced stands at its last op."""
+    gone = frozenset(index for replacement in replacements for index in replacement.ops)
+    before = _costs(network, convention, frozenset())
+    after = _costs(network, convention, gone)
+    at_end = {replacement.ops[-1]: replacement for replacement in replacements}
+    built: set[tuple[str, ...]] = set()
+    for index, op in enumerate(network.ops):
+        if index in at_end:
+            yield from _replaced_rows(network, at_end[index], before, built)
+        elif index not in gone:
+            yield _kept_row(op, before[index], after[index])
+
+
+def _costs(network: Network, convention: Convention, gone: frozenset[int]) -> list[Cost]:
+    """The cost of each op, its parameters at the first of those not `gone` that read them.
+
+    So a module that runs twice costs its MACs twice and its parameters once, and a weight that is
+    shared between a replaced and a kept layer stays.
+    """
+    owned = [0] * len(network.ops)
+    for parameter in network.parameters:
+        users = [index for index in network.users[parameter.name] if index not in gone]
+        if users:
+            owned[users[0]] += parameter.numel
+    return [
+        Cost(op.macs if op.group in convention.groups else 0, params, network.traffic(op))
+        for op, params in zip(network.ops, owned, strict=True)
+    ]
+
+
+def _kept_row(op: Op, before: Cost, after: Cost) -> Row:
+    site = op.site
+    M, N = op.channels
+    return Row(
+        path=op.path,
+        module=op.module,
+        op=op.name,
+        group=op.group,
+        before=before,
+        after=after,
+        kind=_kind_of(site) if site else "",
+        site=site,
+        M=M,
+        N=N,
+        divisor=site.groups if site else None,
+        out_shape=op.out_shapes[0] if op.out_shapes else (),
+    )
+
+
+def _kind_of(site: ConvSite) -> str:
+    """The kind of a traced convolution, in the field's terms."""
+    if site.depthwise:
+        name = "depthwise"
+    elif site.groups > 1:
+        name = f"group G={site.groups}"
+    else:
+        name = "pointwise" if site.pointwise else "standard"
+    return f"transposed {name}" if site.transposed else name
+
+
+def _replaced_rows(
+    network: Network,
+    replacement: Replacement,
+    costs: Sequence[Cost],
+    built: set[tuple[str, ...]],
+) -> Iterator[Row]:
+    """The convolution that stands for the replaced ones, then what else left with a block."""
+    groups: dict[str, list[int]] = {}
+    for index in replacement.ops:
+        groups.setdefault(network.ops[index].group, []).append(index)
+    after = replacement.cost
+    # a module that runs twice is built once
+    weights = tuple(name for index in replacement.ops for name in network.ops[index].parameters)
+    if weights in built:
+        after = Cost(after.macs, 0, after.traffic)
+    built.add(weights)
+    site = replacement.site
+    last = network.ops[replacement.ops[-1]]
+    yield Row(
+        path=replacement.path,
+        module=replacement.module,
+        op=last.name,
+        group=CONVOLUTION,
+        before=_sum(costs[index] for index in groups.pop(CONVOLUTION)),
+        after=after,
+        kind=replacement.block or _kind_of(site),
+        becomes=replacement.kind.label(replacement.divisor),
+        site=site,
+        M=site.M,
+        N=site.N,
+        divisor=replacement.divisor,
+        out_shape=last.out_shapes[0],
+        note=replacement.note,
+    )
+    for group, indices in groups.items():
+        yield Row(
+            path=replacement.path,
+            module=replacement.module,
+            op=", ".join(sorted({network.ops[index].name for index in indices})),
+            group=group,
+            before=_sum(costs[index] for index in indices),
+            after=Cost(),
+            becomes=REMOVED,
+        )
+
+
+def _never_run(network: Network) -> Iterator[Row]:
+    for parameter in network.parameters:
+        if not network.users[parameter.name]:
+            cost = Cost(params=parameter.numel)
+            yield Row(parameter.name, "", "", NEVER_RUN, before=cost, after=cost)
