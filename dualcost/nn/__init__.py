@@ -1,0 +1,1 @@
+"""The only folder that imports torch: tracing, building, and where models come from."""

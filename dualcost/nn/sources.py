@@ -1,0 +1,255 @@
+"""Where a model comes from: the zoo, torchvision, or a user's own code.
+
+A `Source` is a factory with what is known about its input. Libraries that take seconds to import
+are imported by the function that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.machinery import PathFinder
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dualcost.errors import DualcostError, ModelError, UnknownNameError
+from dualcost.nn.build import build
+from dualcost.nn.trace import ValuesNeededError, trace, traced_with
+from dualcost.nn.zoo import ZOO
+from dualcost.site import Network, TensorSpec
+
+# An image larger than any of torchvision's crops; its presets make of it what a model was
+# measured with (torchvision's weights.meta["_ops"] is for that size).
+LARGE_IMAGE = (3, 512, 512)
+CLIP_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that can be made.
+
+    Attributes:
+        name: with its origin, such as "torchvision:resnet50".
+        factory: called without arguments, it makes the model.
+        inputs: what it is traced with unless the user says otherwise; () if nothing is known.
+        listed: it takes a list of unbatched images.
+        libraries: whose versions decide what is traced.
+    """
+
+    name: str
+    factory: Callable[[], Any]
+    inputs: tuple[TensorSpec, ...] = ()
+    listed: bool = False
+    libraries: tuple[str, ...] = ()
+
+    def trace(self, inputs: tuple[TensorSpec, ...] = ()) -> Network:
+        """Build it without weights and trace it; with weights, where it needs values.
+
+        Raises:
+            ModelError: it cannot be built, has no known input and none was given, or its forward
+                raises.
+        """
+        inputs = inputs or self.inputs
+        if not inputs:
+            raise ModelError(
+                f"nothing is known about the input of {self.name}",
+                "say it with --input 1x3x224x224",
+            )
+        try:
+            network = trace(build(self.factory, self.name), inputs, self.name, listed=self.listed)
+        except ValuesNeededError:
+            model = build(self.factory, self.name, weights=True)
+            network = trace(model, inputs, self.name, listed=self.listed)
+        if self.listed:
+            network = replace(network, notes=(*network.notes, *_boxes(network)))
+        return traced_with(network, *self.libraries)
+
+
+def _boxes(network: Network) -> Iterator[str]:
+    """A note on how many boxes the heads of a two-stage detector ran on: that depends on values."""
+    heads: dict[str, int] = {}
+    for op in network.ops:
+        if op.macs and op.path.startswith("roi_heads.") and "_head." in op.path[10:]:
+            heads.setdefault(op.path.split(".")[1], op.in_shapes[0][0])
+    if heads:
+        yield "boxes: " + ", ".join(f"{rows} in {head}" for head, rows in heads.items())
+
+
+def from_zoo(name: str) -> Source:
+    """The paper's network of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in ZOO:
+        raise UnknownNameError("network of the zoo", name, ZOO)
+    entry = ZOO[name]
+    return Source(f"zoo:{name}", entry.build, (TensorSpec(entry.input),))
+
+
+def from_torchvision(name: str) -> Source:
+    """Torchvision's model of that name, without weights.
+
+    Raises:
+        UnknownNameError: this torchvision has none.
+    """
+    from torchvision import models
+
+    known = models.list_models()
+    if name not in known:
+        look = "`dualcost list` shows all"
+        raise UnknownNameError("model of torchvision", name, known, look)
+    detectors = models.list_models(models.detection)
+    options: dict[str, Any] = {"weights": None}
+    if name in (*detectors, *models.list_models(models.segmentation)):
+        options["weights_backbone"] = None
+    if name in models.list_models(models.quantization):
+        options["quantize"] = False
+    return Source(
+        name=f"torchvision:{name}",
+        factory=lambda: models.get_model(name, **options),
+        inputs=_torchvision_inputs(name),
+        listed=name in detectors,
+        libraries=("torchvision",),
+    )
+
+
+def _torchvision_inputs(name: str) -> tuple[TensorSpec, ...]:
+    """What the model's own presets make of a large image, a clip, or a pair of images."""
+    from torchvision import models
+
+    image = torch.zeros(LARGE_IMAGE, dtype=torch.uint8)
+    made: list[tuple[TensorSpec, ...]] = []
+    for weights in models.get_model_weights(name):
+        preset = weights.transforms()
+        if name in models.list_models(models.video):
+            tensors = (preset(image.expand(CLIP_FRAMES, *LARGE_IMAGE)),)
+        elif name in models.list_models(models.optical_flow):
+            tensors = preset(image, image)
+        else:
+            tensors = (preset(image),)
+        made.append(tuple(TensorSpec((1, *tensor.shape)) for tensor in tensors))
+    # weights tuned for larger images (SWAG) may not fit the model as its builder makes it
+    return min(made, key=lambda specs: prod(specs[0].shape))
+
+
+def torchvision_names() -> tuple[str, ...]:
+    """All models of the installed torchvision."""
+    from torchvision import models
+
+    return tuple(sorted(models.list_models()))
+
+
+def from_code(text: str) -> Source:
+    """A user's own model: "path/to/file.py:factory" or "package.module:factory".
+
+    The file or module is imported: it is code, and it runs.
+
+    Raises:
+        ModelError: it cannot be imported, or has no such factory.
+    """
+    place, _, attribute = text.rpartition(":")
+    _forget(set(_imported.values()))  # the code may have changed
+    if place.endswith(".py"):
+        folder = Path(place).resolve().parent
+        module = _import_file(Path(place))
+    else:
+        folder = Path.cwd()
+        module = _importing(place, folder, lambda: importlib.import_module(place))
+    found = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            known = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
+            raise UnknownNameError(f"factory in {place}", attribute, known)
+        found = getattr(found, part)
+    if isinstance(found, torch.nn.Module):
+        return Source(text, lambda: found)
+    if not callable(found):
+        raise ModelError(
+            f"{text} is a {type(found).__name__}, not a factory",
+            "name a class, a function that returns a torch.nn.Module, or a module",
+        )
+
+    def make() -> Any:
+        with _started_in(folder):  # it may import more of the user's code
+            return found()
+
+    return Source(text, make)
+
+
+def _import_file(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelError(f"there is no file {path}", "write path/to/file.py:factory")
+
+    name = _free_name(path)
+
+    def load() -> Any:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None  # it ends in .py
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # where pickle and dataclasses look for it
+        _imported[name] = path.resolve().parent
+        spec.loader.exec_module(module)
+        return module
+
+    return _importing(str(path), path.resolve().parent, load)
+
+
+def _free_name(path: Path) -> str:
+    """What a file is imported as: its name, unless a library has it (json.py must not be json)."""
+    spec = PathFinder.find_spec(path.stem)
+    if path.stem in sys.modules or path.stem in sys.stdlib_module_names:
+        return str(path)
+    if spec is not None and (spec.origin is None or Path(spec.origin).resolve() != path.resolve()):
+        return str(path)
+    return path.stem
+
+
+def _importing(what: str, folder: Path, load: Callable[[], Any]) -> Any:
+    try:
+        with _started_in(folder):
+            return load()
+    except DualcostError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"{what} cannot be imported: {type(error).__name__}: {error}",
+            "check that it imports in a Python of its own",
+        ) from error
+
+
+# Modules of users' code in sys.modules, and the folder that each was imported from.
+_imported: dict[str, Path] = {}
+
+
+def _forget(folders: set[Path]) -> None:
+    for name in [name for name, folder in _imported.items() if folder in folders]:
+        del _imported[name]
+        sys.modules.pop(name, None)
+
+
+@contextmanager
+def _started_in(folder: Path) -> Iterator[None]:
+    """Let a user's code import as if Python had been started in that folder, and in no other."""
+    _forget(set(_imported.values()) - {folder})
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:  # unless the code took it out itself
+            sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            place = folder.joinpath(*name.split("."))
+            top = name.partition(".")[0]
+            if file and Path(file) in (Path(f"{place}.py"), place / "__init__.py"):
+                if top not in before or top in _imported:  # else it is part of a library
+                    _imported[name] = folder

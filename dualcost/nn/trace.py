@@ -1,0 +1,446 @@
+"""Model + inputs → Network: what runs when the model runs once, without running it.
+
+The model is deep-copied with fake tensors in the place of its own (torch's FakeTensorMode): no
+weight is allocated, no arithmetic is done, and the model itself is never touched. A dispatch mode
+sees every aten op; global module hooks, installed for the time of the trace only, say where.
+
+A model whose control flow depends on values (detection's NMS) cannot run so. It is then run on
+real tensors, again on a copy, and the network carries a note that says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeCopyMode,
+    FakeTensorMode,
+    UnsupportedOperatorException,
+)
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from dualcost.blocks import find_blocks
+from dualcost.errors import ModelError
+from dualcost.nn.ops import ALLOCATIONS, is_view, name_of, work
+from dualcost.site import Network, Op, Parameter, TensorSpec
+from dualcost.units import size
+
+# A model that asks for values raises one of these under fake tensors,
+NEEDS_VALUES = (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    UnsupportedOperatorException,
+)
+# or another error with one of these words, which stand here with what the model did.
+ASKS_FOR_VALUES = {
+    ".numpy() is not supported for tensor subclasses": "numpy()",
+    "Cannot access data pointer": "data_ptr()",
+    "no fake impl registered": "a custom op",
+}
+# What a user calls the ops by which a model asks.
+ASKED_BY = {"_local_scalar_dense": "item()"}
+# Not work of the model: what a profiler and a compiler leave in it.
+IGNORED = ("prim", "profiler")
+SEED = 0
+LONGEST = 300  # characters of another's error message
+
+
+class ValuesNeededError(ModelError):
+    """The model's control flow depends on values, so fake tensors cannot run it."""
+
+
+def trace(
+    model: nn.Module,
+    inputs: Sequence[TensorSpec],
+    name: str = "",
+    *,
+    listed: bool = False,
+) -> Network:
+    """Trace a model; it is left exactly as it was, also when its forward raises.
+
+    The copy that is traced runs in eval mode and without gradients. Models on the meta device
+    (without weights) are as welcome as real ones.
+
+    Args:
+        model: the model, on any device.
+        inputs: shapes and dtypes of the inputs, with the batch.
+        name: what the network is called; the model's class by default.
+        listed: the model takes a list of unbatched images (detectors do).
+
+    Raises:
+        ModelError: the model cannot be copied, or its forward raises.
+        ValuesNeededError: the same, because it needs values and has no weights to compute them.
+    """
+    name = name or type(model).__name__
+    try:
+        return _trace_fake(model, inputs, name, listed)
+    except ValuesNeededError as needed:
+        if any(tensor.is_meta for tensor in _tensors(model)):
+            raise
+        return _trace_real(model, inputs, name, listed, str(needed))
+
+
+def _trace_fake(model: nn.Module, inputs: Sequence[TensorSpec], name: str, listed: bool) -> Network:
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    if any(is_lazy(parameter) for parameter in model.parameters()):
+        raise ValuesNeededError("a lazy layer needs values", "run it once, so that it has weights")
+    with _copying(name), _Faking(mode):
+        fake = copy.deepcopy(model)
+    with mode, _quiet():
+        return _run(fake, inputs, name, listed, notes=())
+
+
+def _trace_real(
+    model: nn.Module, inputs: Sequence[TensorSpec], name: str, listed: bool, reason: str
+) -> Network:
+    with _copying(name):
+        real = copy.deepcopy(model)
+    note = f"run on real tensors with random inputs, because {reason}"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        return _run(real, inputs, name, listed, notes=(note,))
+
+
+@contextmanager
+def _copying(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise ModelError(
+            f"{name} cannot be copied: {type(error).__name__}: {error}",
+            "a copy is traced, so that the model stays as it was: "
+            "keep what cannot be copied out of it, and do not run it before",
+        ) from error
+
+
+def _tensors(model: nn.Module) -> Iterator[Tensor]:
+    yield from model.parameters()
+    yield from model.buffers()
+
+
+class _Faking(FakeCopyMode):
+    """While a model is copied, its tensors become fake ones.
+
+    Those of a model built without weights leave the meta device for the CPU, where they would be,
+    so that constants that its forward makes meet them on the same device.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        first = args[0] if args else None
+        if not (isinstance(first, Tensor) and first.is_meta):
+            return super().__torch_function__(func, types, args, kwargs)
+        if func is Tensor.__deepcopy__:
+            memo = args[1]
+            if id(first) not in memo:
+                memo[id(first)] = self._on_cpu(first)
+            return memo[id(first)]
+        if func is torch._C.TensorBase.clone:  # a parameter is copied so
+            return self._on_cpu(first)
+        return super().__torch_function__(func, types, args, kwargs)
+
+    def _on_cpu(self, tensor: Tensor) -> Tensor:
+        with self.fake_mode:
+            return torch.empty_strided(
+                tensor.size(), tensor.stride(), dtype=tensor.dtype, device="cpu"
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from logging the traceback of an op that fails under fake tensors."""
+    logger = logging.getLogger(FakeTensorMode.__module__)
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = disabled
+
+
+def _run(
+    model: nn.Module,
+    inputs: Sequence[TensorSpec],
+    name: str,
+    listed: bool,
+    notes: tuple[str, ...],
+) -> Network:
+    """Run a copy once under the recorder."""
+    for module in model.modules():
+        module.training = False  # not .eval(), which models override to do other things
+    device = next((t.device for t in _tensors(model)), torch.device("cpu"))
+    recorder = _Recorder()
+    with torch.inference_mode(False), torch.no_grad(), _attention_unfused():
+        args, kwargs = make_inputs(inputs, device, listed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if any(is_lazy(tensor) for tensor in _tensors(model)):
+                    model(*args, **kwargs)  # its first run makes its weights
+                parameters = tuple(
+                    Parameter(key, _shape(p), p.requires_grad)
+                    for key, p in model.named_parameters()
+                )
+                with recorder.of(model):
+                    result = model(*args, **kwargs)
+        except Exception as error:
+            if asked := _asked(error):
+                raise ValuesNeededError(
+                    f"{asked} needs values",
+                    "give a model with weights, or a factory that makes one",
+                ) from error
+            shown = ", ".join(str(spec) for spec in inputs)
+            raise ModelError(
+                f"{name} does not run on {shown}: {recorder.place(error)}{_first_line(error)}",
+                f"its forward takes {_signature(model)}; give its input with --input"
+                + _other_dtype(model, inputs),
+            ) from error
+    return Network(
+        name=name,
+        inputs=tuple(inputs),
+        ops=tuple(recorder.ops),
+        parameters=parameters,
+        blocks=find_blocks(recorder.ops, recorder.modules, recorder.makers(result)),
+        notes=notes,
+        versions={"torch": torch.__version__},
+    )
+
+
+def _asked(error: Exception) -> str:
+    """The op by which a model asked for values, if that is why it failed; else ""."""
+    if isinstance(error, NEEDS_VALUES):
+        op = str(error.func).removeprefix("aten.").partition(".")[0]
+        return ASKED_BY.get(op, op)
+    return next((op for words, op in ASKS_FOR_VALUES.items() if words in str(error)), "")
+
+
+def _other_dtype(model: nn.Module, inputs: Sequence[TensorSpec]) -> str:
+    """How to say the dtype of the model's weights, if an input of floats has another."""
+    weights = {str(p.dtype).removeprefix("torch.") for p in model.parameters()}
+    for spec in inputs:
+        if "float" in spec.dtype and len(weights) == 1 and spec.dtype not in weights:
+            shape = "x".join(map(str, spec.shape))
+            return f", such as {shape}:{weights.pop()} for its dtype"
+    return ""
+
+
+def make_inputs(
+    inputs: Sequence[TensorSpec], device: torch.device, listed: bool
+) -> tuple[list[Any], dict[str, Any]]:
+    """Random tensors for the specs: positional ones, and those with a name.
+
+    Raises:
+        ModelError: a dtype is not one of torch's, or no tensor can be made of it.
+    """
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for spec in inputs:
+        dtype = getattr(torch, spec.dtype, None)
+        if not isinstance(dtype, torch.dtype):
+            raise ModelError(f"{spec.dtype!r} is not a dtype of torch", "such as float32 or int64")
+        make = torch.rand if dtype.is_floating_point or dtype.is_complex else torch.zeros
+        try:
+            tensor = make(spec.shape, dtype=dtype, device=device)
+        except (RuntimeError, NotImplementedError) as error:
+            raise ModelError(
+                f"no tensor of {size(spec.shape)} can be made of {spec.dtype}",
+                "such as float32 or int64, and of a size that fits into memory",
+            ) from error
+        if spec.name:
+            kwargs[spec.name] = tensor
+        else:
+            args.append(list(tensor) if listed else tensor)
+    return args, kwargs
+
+
+@contextmanager
+def _attention_unfused() -> Iterator[None]:
+    """Keep attention modules from the fused path that hides their products, for a while."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _first_line(error: Exception) -> str:
+    """The first line that says something, without a word about fake tensors."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = re.sub(
+        r"FakeTensor\(\.\.\.,(?: [^(]*)? size=\(([^)]*)\)[^)]*\)", r"a tensor of (\1)", first
+    )
+    text = text.replace("FakeTensor", "Tensor")
+    if len(text) > LONGEST:
+        text = text[:LONGEST] + "…"
+    kind = type(error)
+    if "Fake" in kind.__name__:  # one of torch's own; users know its parent
+        kind = kind.__mro__[1]
+    return f"{kind.__name__}: {text}" if text else kind.__name__
+
+
+def _signature(model: nn.Module) -> str:
+    try:
+        return str(inspect.signature(model.forward))
+    except (TypeError, ValueError):
+        return "what its source says"
+
+
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's mode has no types
+    """Writes down every op that runs, with the module it runs in and the ops it reads from."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.ops: list[Op] = []
+        self.modules: dict[str, str] = {}
+        self._paths: dict[int, str] = {}
+        self._stack: list[nn.Module] = []
+        # a parameter is known by its memory, so that views of it are known too
+        self._parameters: dict[int, str] = {}
+        self._dims: dict[str, int] = {}
+        self._makers: Any = WeakIdKeyDictionary()
+        self._raised: dict[int, str] = {}
+
+    @contextmanager
+    def of(self, model: nn.Module) -> Iterator[None]:
+        """Record what runs in a model, whose weights exist by now."""
+        self._paths = {id(module): path for path, module in model.named_modules()}
+        self._stack = [model]
+        self._parameters = {_memory(p): key for key, p in model.named_parameters()}
+        self._dims = {key: p.dim() for key, p in model.named_parameters()}
+        with ExitStack() as hooks:
+            for hook in (
+                register_module_forward_pre_hook(self._enter_module),
+                register_module_forward_hook(self._leave_module, always_call=True),
+            ):
+                hooks.callback(hook.remove)
+            hooks.enter_context(self)
+            yield
+
+    def makers(self, result: Any) -> frozenset[int]:
+        """The ops that made the tensors in a result."""
+        tensors = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+        return frozenset(self._makers[t] for t in tensors if t in self._makers)
+
+    def place(self, error: Exception) -> str:
+        """In which module below the model's own forward an error was raised, for a message."""
+        return self._raised.get(id(error), "")
+
+    def _enter_module(self, module: nn.Module, args: Any) -> None:
+        self._stack.append(module)
+        self.modules[self._path(module)] = type(module).__name__
+
+    def _leave_module(self, module: nn.Module, args: Any, result: Any) -> None:
+        self._stack.pop()
+        if (error := sys.exception()) is not None and id(error) not in self._raised:
+            path = self._path(module)
+            self._raised[id(error)] = f"in {path} ({type(module).__name__}): " if path else ""
+
+    def _path(self, module: nn.Module) -> str:
+        return self._paths.get(id(module), "")
+
+    def __torch_dispatch__(
+        self,
+        func: torch._ops.OpOverload,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if func.namespace not in IGNORED and name_of(func) not in ALLOCATIONS:
+            self._record(func, args, kwargs, result)
+        return result
+
+    def _record(
+        self,
+        func: torch._ops.OpOverload,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        result: Any,
+    ) -> None:
+        read = [leaf for leaf in tree_leaves((args, dict(kwargs))) if isinstance(leaf, Tensor)]
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        names = [self._parameters.get(_memory(tensor)) for tensor in read]
+        maps = [tensor for tensor, key in zip(read, names, strict=True) if key is None]
+        module = self._stack[-1]
+        learnt = any(names) or isinstance(module, nn.Linear)
+        done = work(func, _arguments(func, args, kwargs), result, learnt=learnt)
+        # a view of a parameter does not use it yet
+        used = [] if is_view(func) else dict.fromkeys(key for key in names if key)
+        self.ops.append(
+            Op(
+                name=name_of(func),
+                path=self._path(module),
+                module=type(module).__name__,
+                group=done.group,
+                inputs=tuple(self._makers.get(tensor, -1) for tensor in maps),
+                in_shapes=tuple(_shape(tensor) for tensor in maps),
+                out_shapes=tuple(_shape(tensor) for tensor in made if tensor.numel()),
+                macs=done.macs,
+                parameters=tuple(sorted(used, key=self._rank)),
+                site=done.site,
+            )
+        )
+        for tensor in (*made, *_written(func, args)):
+            self._makers[tensor] = len(self.ops) - 1
+
+    def _rank(self, key: str) -> tuple[int, bool]:
+        """Weights before biases, which have fewer dimensions; what is alike, as it was read."""
+        return -self._dims[key], key.endswith("bias")
+
+
+def _memory(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(int(size) for size in tensor.shape)
+
+
+def _arguments(
+    func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All arguments of a call by the names of the op's schema."""
+    named = {a.name: a.default_value for a in func._schema.arguments if a.has_default_value()}
+    named.update(zip((a.name for a in func._schema.arguments), args, strict=False))
+    return {**named, **kwargs}
+
+
+def _written(func: torch._ops.OpOverload, args: Sequence[Any]) -> Iterator[Tensor]:
+    """The arguments that an op wrote to: from now on it is their maker."""
+    for argument, value in zip(func._schema.arguments, args, strict=False):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            if isinstance(value, Tensor):
+                yield value
+
+
+def traced_with(network: Network, *libraries: str) -> Network:
+    """The network with the versions of the libraries that made the model."""
+    found = {library: version(library) for library in libraries}
+    return replace(network, versions={**network.versions, **found})
