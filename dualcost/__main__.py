@@ -1,0 +1,5 @@
+"""`python -m dualcost` is `dualcost`."""
+
+from dualcost.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""`dualcost list`: the networks that are known by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dualcost.cli.output import deliver
+
+EXAMPLES = "Examples: dualcost list · dualcost list 'resnet*' · dualcost list 'zoo:*' --json"
+
+
+def list_networks(
+    pattern: Annotated[
+        str, typer.Argument(help="A glob of names, such as 'resnet*' or 'zoo:*'.", metavar="GLOB")
+    ] = "*",
+    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    unit: Annotated[str, typer.Option(help="auto, 1 (exact), K, M, G or T.")] = "auto",
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """List the networks known by name, with input size, parameters and MACs."""
+    from dualcost import library
+    from dualcost.errors import UnknownNameError
+    from dualcost.units import check_unit
+
+    check_unit(unit)
+    headers = library.headers()
+    found = [header for header in headers if library.matches(header.name, pattern)]
+    if not found:
+        names = {header.name.partition(":")[2] for header in headers}
+        raise UnknownNameError("network", pattern, names, "`dualcost list` shows all")
+    if json:
+        from dualcost.render.networks import networks_json
+
+        deliver(networks_json(found), None)
+    else:
+        from dualcost.render.networks import networks_table
+        from dualcost.render.table import as_text
+
+        deliver(as_text(lambda width: networks_table(found, unit), None), None)

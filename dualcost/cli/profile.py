@@ -1,0 +1,246 @@
+"""`dualcost profile`: what a network costs, layer by layer, before and after."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dualcost.cli.output import announce, deliver
+
+if TYPE_CHECKING:
+    from dualcost.profiles import Profile
+    from dualcost.rewrite import Rewrite
+    from dualcost.site import Network
+
+EXAMPLES = (
+    "Examples: dualcost profile resnet50 --conv dual --G 4 · "
+    "dualcost profile resnet50 --depth 1 · "
+    "dualcost profile mobilenet_v2 --conv dual --G 8 --where inverted-residual · "
+    "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json"
+)
+
+REWRITE, VIEW, OUTPUT = "What if", "Which rows", "Output"
+
+
+class Format(StrEnum):
+    """How a profile is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+def profile(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="resnet50, torchvision:NAME, zoo:NAME, path/to/file.py:factory, or "
+            "package.module:factory. `dualcost list` shows the names.",
+            show_default=False,
+        ),
+    ],
+    input: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Input as [name=]1x3x224x224[:dtype]; several times for several inputs.",
+            metavar="SHAPE",
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Replace the first number of every input.")
+    ] = None,
+    convention: Annotated[
+        str,
+        typer.Option(help="What is counted: paper (convolutions, linear) or torch (all products)."),
+    ] = "torch",
+    conv: Annotated[
+        str | None,
+        typer.Option(
+            help="Replace convolutions by this kind: standard, dsc, group, het or dual.",
+            metavar="KIND",
+            rich_help_panel=REWRITE,
+        ),
+    ] = None,
+    groups: Annotated[
+        int | None,
+        typer.Option("--G", help="Groups of group and dual.", rich_help_panel=REWRITE),
+    ] = None,
+    parts: Annotated[
+        int | None,
+        typer.Option("--P", help="1/P of het's kernels are K×K.", rich_help_panel=REWRITE),
+    ] = None,
+    where: Annotated[
+        str,
+        typer.Option(
+            help="Which sites: default, stride-1, separable, inverted-residual, or terms such "
+            "as “kernel=3 stride=1 M>=64 path=layer3.*”.",
+            metavar="RULE",
+            rich_help_panel=REWRITE,
+        ),
+    ] = "default",
+    but: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An exception, “RULE: G=8” or “RULE: keep”; may be repeated, the first wins.",
+            metavar="EXCEPTION",
+            rich_help_panel=REWRITE,
+        ),
+    ] = None,
+    indivisible: Annotated[
+        str,
+        typer.Option(
+            help="Where G or P does not divide the channels: refuse, keep, gcd or fallback:N.",
+            metavar="POLICY",
+            rich_help_panel=REWRITE,
+        ),
+    ] = "refuse",
+    bias: Annotated[
+        str,
+        typer.Option(
+            help="keep the biases of what is replaced, or drop them.",
+            metavar="keep|drop",
+            rich_help_panel=REWRITE,
+        ),
+    ] = "keep",
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="List every site and the term that refused it, instead of the costs.",
+            rich_help_panel=REWRITE,
+        ),
+    ] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option(help="Fold rows below this depth of the module tree.", rich_help_panel=VIEW),
+    ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(help="order, macs, params, saved or path.", rich_help_panel=VIEW),
+    ] = "order",
+    top: Annotated[
+        int, typer.Option(help="Show this many rows; 0 shows all.", rich_help_panel=VIEW)
+    ] = 0,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            help="Default: by the ending of --output, else table.",
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to a file.", rich_help_panel=OUTPUT),
+    ] = None,
+    unit: Annotated[
+        str,
+        typer.Option(help="auto, 1 (exact), K, M, G or T.", rich_help_panel=OUTPUT),
+    ] = "auto",
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Count MACs, FLOPs and parameters of a network, layer by layer.
+
+    With --conv it also says what they would be if convolutions were of another kind.
+    """
+    from dualcost import library
+    from dualcost.cost import convention as named_convention
+    from dualcost.profiles import profile as cost
+    from dualcost.site import TensorSpec
+    from dualcost.units import check_unit
+
+    check_unit(unit)
+    counted = named_convention(convention)
+    asked = _asked(conv, groups, parts, where, but, indivisible, bias, explain)
+    specs = tuple(TensorSpec.parse(text) for text in input or ())
+    network = library.load(model, specs, batch, announce)
+    if explain and asked:
+        _explain(network, asked, output)
+        return
+    result = cost(network, asked, counted)
+    deliver(_written(result, format or _by_ending(output), depth, sort, top, unit, output), output)
+
+
+def _asked(
+    conv: str | None,
+    groups: int | None,
+    parts: int | None,
+    where: str,
+    but: list[str] | None,
+    indivisible: str,
+    bias: str,
+    explain: bool,
+) -> Rewrite | None:
+    """The rewrite that the options describe, None without --conv.
+
+    Raises:
+        UsageError: an option says how to replace, but not by what.
+    """
+    from dualcost.errors import UsageError
+    from dualcost.rewrite import Rewrite
+
+    if conv is not None:
+        return Rewrite.parse(conv, groups, parts, where, indivisible, bias, tuple(but or ()))
+    given = {
+        "--G": groups is not None,
+        "--P": parts is not None,
+        "--where": where != "default",
+        "--but": bool(but),
+        "--indivisible": indivisible != "refuse",
+        "--bias": bias != "keep",
+        "--explain": explain,
+    }
+    for option, present in given.items():
+        if present:
+            raise UsageError(f"{option} says how to replace, but not by what", "add --conv dual")
+    return None
+
+
+def _by_ending(output: Path | None) -> Format:
+    endings = {".json": Format.JSON, ".csv": Format.CSV, ".md": Format.MARKDOWN}
+    return endings.get(output.suffix, Format.TABLE) if output else Format.TABLE
+
+
+def _explain(network: Network, asked: Rewrite, output: Path | None) -> None:
+    from dualcost.render.table import as_text, explanation
+    from dualcost.rewrite import rewrite
+
+    deliver(as_text(lambda width: explanation(rewrite(network, asked)), output), output)
+
+
+def _written(
+    result: Profile,
+    format: Format,
+    depth: int | None,
+    sort: str,
+    top: int,
+    unit: str,
+    output: Path | None,
+) -> str:
+    from dualcost.listing import listing
+
+    if format is Format.JSON:
+        from dualcost.render.json import profile_json
+
+        return profile_json(result)
+    if format is Format.CSV and depth is None:
+        from dualcost.listing import ordered
+        from dualcost.render.csv import rows_csv
+
+        return rows_csv(ordered(result.rows, sort, top))
+    rows = listing(result, depth, sort, top)
+    if format is Format.CSV:
+        from dualcost.render.csv import rows_csv
+
+        return rows_csv(rows)
+    if format is Format.MARKDOWN:
+        from dualcost.render.markdown import profile_markdown
+
+        return profile_markdown(result, rows, unit)
+    from dualcost.render.table import as_text, profile_table
+
+    return as_text(lambda width: profile_table(result, rows, unit, width), output)

@@ -1,0 +1,1 @@
+"""Results as text: formats only shape what they are given, without arithmetic."""

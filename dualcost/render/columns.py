@@ -1,0 +1,142 @@
+"""Each column once: what a row says under it, as text for people and as a value for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dualcost import units
+from dualcost.cost import ratio
+from dualcost.profiles import Profile, Row
+
+Value = int | float | str | bool | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column for people.
+
+    Attributes:
+        title: its heading.
+        text: (profile, row, unit) → what stands in it.
+        number: it is aligned to the right.
+        width: the narrowest terminal in which it is shown.
+        rewritten: it says something only where a network was rewritten.
+    """
+
+    title: str
+    text: Callable[[Profile, Row, str], str]
+    number: bool = True
+    width: int = 0
+    rewritten: bool = False
+
+
+def _kind(profile: Profile, row: Row, unit: str) -> str:
+    if row.folds > 1:
+        return row.becomes
+    if not row.replaced:
+        return row.kind or row.group
+    return f"{row.kind}→{row.becomes.partition(' ')[0]}"
+
+
+def _groups(profile: Profile, row: Row, unit: str) -> str:
+    return str(row.divisor) if row.divisor and row.divisor > 1 else ""
+
+
+def _channels(profile: Profile, row: Row, unit: str) -> str:
+    return f"{row.M}→{row.N}" if row.M is not None else ""
+
+
+def _kernel(profile: Profile, row: Row, unit: str) -> str:
+    if row.site is None:
+        return ""
+    stride = set(row.site.stride)
+    shown = str(stride.pop()) if len(stride) == 1 else units.size(row.site.stride)
+    return units.size(row.site.kernel) + (f"/{shown}" if shown != "1" else "")
+
+
+def _out(profile: Profile, row: Row, unit: str) -> str:
+    if row.site is None:
+        return ""
+    sides = row.site.out_size
+    return f"{sides[0]}²" if len(sides) == 2 and sides[0] == sides[1] else units.size(sides)
+
+
+def _share(profile: Profile, row: Row, unit: str) -> str:
+    value = ratio(row.after.macs, profile.after.macs)
+    return units.percent(value) if value else ""
+
+
+def _ratio(profile: Profile, row: Row, unit: str) -> str:
+    if row.before == row.after:
+        return ""
+    metric = "macs" if row.before.macs else "params"
+    value = ratio(getattr(row.after, metric), getattr(row.before, metric))
+    return f"{value:.3f}" if value is not None else ""
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("layer", lambda p, row, u: row.path or "(root)", number=False),
+    Column("kind", _kind, number=False),
+    Column("M→N", _channels),
+    Column("K/s", _kernel),
+    Column("groups", _groups, width=100),
+    Column("out", _out),
+    Column(
+        "MACs before", lambda p, row, u: units.count(row.before.macs, u), width=120, rewritten=True
+    ),
+    Column("MACs", lambda p, row, u: units.count(row.after.macs, u)),
+    Column(
+        "params before",
+        lambda p, row, u: units.count(row.before.params, u),
+        width=120,
+        rewritten=True,
+    ),
+    Column("params", lambda p, row, u: units.count(row.after.params, u)),
+    Column("share", _share),
+    Column("ratio", _ratio, rewritten=True),
+)
+
+
+def columns(profile: Profile, width: int) -> tuple[Column, ...]:
+    """The columns that a table of this width has."""
+    return tuple(
+        column
+        for column in COLUMNS
+        if column.width <= width and (profile.rewrite is not None or not column.rewritten)
+    )
+
+
+def _size(name: str) -> Callable[[Row], Value]:
+    return lambda row: "x".join(map(str, getattr(row.site, name))) if row.site else None
+
+
+# The fields of a row for machines, in order: CSV columns, and the keys of a row in JSON.
+FIELDS: dict[str, Callable[[Row], Value]] = {
+    "path": lambda row: row.path,
+    "module": lambda row: row.module,
+    "op": lambda row: row.op,
+    "group": lambda row: row.group,
+    "kind": lambda row: row.kind,
+    "becomes": lambda row: row.becomes,
+    "M": lambda row: row.M,
+    "N": lambda row: row.N,
+    "kernel": _size("kernel"),
+    "stride": _size("stride"),
+    "padding": _size("padding"),
+    "dilation": _size("dilation"),
+    "groups": lambda row: row.site.groups if row.site else None,
+    "transposed": lambda row: row.site.transposed if row.site else None,
+    "bias": lambda row: row.site.bias if row.site else None,
+    "divisor": lambda row: row.divisor if row.replaced else None,
+    "out_size": _size("out_size"),
+    "macs_before": lambda row: row.before.macs,
+    "macs_after": lambda row: row.after.macs,
+    "params_before": lambda row: row.before.params,
+    "params_after": lambda row: row.after.params,
+    "traffic_before": lambda row: row.before.traffic,
+    "traffic_after": lambda row: row.after.traffic,
+    "macs_ratio": lambda row: ratio(row.after.macs, row.before.macs),
+    "params_ratio": lambda row: ratio(row.after.params, row.before.params),
+    "note": lambda row: row.note,
+}

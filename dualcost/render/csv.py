@@ -1,0 +1,20 @@
+"""Rows as comma-separated values, exact, with one heading line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from dualcost.profiles import Row
+from dualcost.render.columns import FIELDS
+
+
+def rows_csv(rows: Sequence[Row]) -> str:
+    """One line a row, the fields of `columns.FIELDS`; what a row does not have is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for row in rows:
+        writer.writerow("" if (v := value(row)) is None else v for value in FIELDS.values())
+    return text.getvalue()

@@ -1,0 +1,110 @@
+"""What stands above and below every table: the facts one needs to trust its numbers."""
+
+from __future__ import annotations
+
+from dualcost import __version__, units
+from dualcost.cost import UNIT, Cost
+from dualcost.profiles import Profile, Row
+from dualcost.site import CONVOLUTION, LINEAR, MATMUL, NORM
+
+TITLES = {
+    CONVOLUTION: "convolutions",
+    LINEAR: "linear layers",
+    MATMUL: "matrix products",
+    NORM: "norms",
+    "rest": "rest",
+}
+
+
+def title(profile: Profile) -> str:
+    """One line: the network, and what was done to it."""
+    if profile.rewrite is None:
+        return f"{profile.network}, as it is"
+    blocks = {d.candidate.block for d in profile.decisions if d.replaced}
+    what = " and ".join(f"{block} block" for block in sorted(blocks - {""})) or "convolution"
+    found = sum(decision.candidate.block in blocks for decision in profile.decisions)
+    return (
+        f"{profile.network} with {profile.rewrite} "
+        f"in {profile.replaced} of {found} {what}{'s' * (found != 1)}"
+    )
+
+
+def facts(profile: Profile) -> list[tuple[str, str]]:
+    """Label and text of each line below the title."""
+    asked = profile.rewrite
+    lines = [("input", ", ".join(str(spec) for spec in profile.inputs))]
+    if asked is not None:
+        lines.append(("where", str(asked.rule)))
+        lines += [("but", str(exemption)) for exemption in asked.exemptions]
+        if asked.bias == "drop":
+            lines.append(("bias", "dropped in what is replaced"))
+    lines += [
+        ("counts", f"{profile.convention.about} (convention {profile.convention.name})"),
+        ("unit", UNIT),
+        ("versions", ", ".join(f"{k} {v}" for k, v in versions(profile).items())),
+    ]
+    lines += [("note", note) for note in profile.notes]
+    return lines
+
+
+def versions(profile: Profile) -> dict[str, str]:
+    """Dualcost's version, and those of the libraries that traced the network."""
+    return {"dualcost": __version__, **profile.versions}
+
+
+def handled(profile: Profile) -> list[str]:
+    """The sites at which an indivisible G or P, or an exemption, made a difference."""
+    return [
+        f"{decision.candidate.path}: {decision.reason}"
+        for decision in profile.decisions
+        if decision.reason and (decision.replaced or decision.reason.startswith("kept"))
+    ]
+
+
+def totals(profile: Profile) -> list[tuple[str, Cost, Cost]]:
+    """A line for each group of layers."""
+    return [(TITLES[name], *costs) for name, costs in profile.totals.items()]
+
+
+def sums(profile: Profile) -> list[tuple[str, str]]:
+    """The exact totals, last and most important: MACs, FLOPs and parameters."""
+    before, after = profile.before, profile.after
+    bound = "≥ " if profile.partial else ""
+    lines = []
+    for label, old, new in (
+        ("MACs", before.macs, after.macs),
+        ("FLOPs", before.flops, after.flops),
+        ("parameters", before.params, after.params),
+    ):
+        bounded = bound if label != "parameters" else ""
+        text = f"{bounded}{old:,}"
+        if profile.rewrite is not None:
+            change = (
+                f"{new / old:.3f}, {units.percent((new - old) / old)}" if old else "none before"
+            )
+            text += f" → {bounded}{new:,}  ({change})"
+        lines.append((label, text))
+    return lines
+
+
+def uncounted(profile: Profile) -> list[str]:
+    """What ran and adds no MACs here: said, so that nobody takes it for forgotten."""
+    names: dict[str, int] = {}
+    for row in profile.rows:
+        if row.op and not row.before.macs and not row.after.macs and row.group != "unknown":
+            names[row.group] = names.get(row.group, 0) + row.folds
+    lines = []
+    if names:
+        ran = ", ".join(f"{count} {name}" for name, count in sorted(names.items()))
+        lines.append(f"ops that ran without MACs in this convention: {ran}")
+    if profile.unknown:
+        ops = ", ".join(f"{op} ({count})" for op, count in sorted(profile.unknown.items()))
+        lines.append(f"not counted, so that MACs are a lower bound: {ops}")
+    return lines
+
+
+def row_style(row: Row) -> str:
+    """How a terminal shows a row."""
+    if row.replaced:
+        return "bold cyan"
+    return "dim" if row.group == "folded" else ""

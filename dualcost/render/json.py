@@ -1,0 +1,80 @@
+"""A profile as JSON: exact integers, a schema number, and nothing that changes from run to run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from dualcost.cost import UNIT, Cost, ratio
+from dualcost.profiles import Profile
+from dualcost.render.columns import FIELDS
+from dualcost.render.heading import versions
+
+SCHEMA = 1
+
+
+def profile_json(profile: Profile) -> str:
+    """The whole profile; its form is profile.schema.json, beside this file."""
+    return json.dumps(as_dict(profile), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_dict(profile: Profile) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
+        "schema": SCHEMA,
+        "network": profile.network,
+        "inputs": [asdict(spec) for spec in profile.inputs],
+        "convention": {
+            "name": profile.convention.name,
+            "groups": profile.convention.groups,
+            "unit": UNIT,
+        },
+        "rewrite": _rewrite(profile),
+        "partial": profile.partial,
+        "unknown": profile.unknown,
+        "notes": profile.notes,
+        "versions": versions(profile),
+        "total": _change(profile.before, profile.after),
+        "totals": {name: _change(*costs) for name, costs in profile.totals.items()},
+        "rows": [{name: value(row) for name, value in FIELDS.items()} for row in profile.rows],
+    }
+
+
+def _rewrite(profile: Profile) -> dict[str, Any] | None:
+    asked = profile.rewrite
+    if asked is None:
+        return None
+    return {
+        "conv": asked.kind.name,
+        **({asked.kind.letter: asked.divisor} if asked.kind.letter else {}),
+        "where": str(asked.rule),
+        "indivisible": str(asked.indivisible),
+        "bias": asked.bias,
+        "but": [str(exemption) for exemption in asked.exemptions],
+        "replaced": profile.replaced,
+        "decisions": [
+            {"path": d.candidate.path, "replaced": d.replaced, "reason": d.reason}
+            for d in profile.decisions
+        ],
+    }
+
+
+def _change(before: Cost, after: Cost) -> dict[str, Any]:
+    return {
+        "before": _cost(before),
+        "after": _cost(after),
+        "ratio": {
+            metric: ratio(getattr(after, metric), getattr(before, metric))
+            for metric in ("macs", "params", "traffic")
+        },
+    }
+
+
+def _cost(cost: Cost) -> dict[str, int]:
+    return {
+        "macs": cost.macs,
+        "flops": cost.flops,
+        "params": cost.params,
+        "traffic": cost.traffic,
+    }
