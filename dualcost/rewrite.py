@@ -98,11 +98,13 @@ class Rewrite:
     exemptions: tuple[Exemption, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the bias word.
+        """Check G or P, and the word for biases.
 
         Raises:
-            UsageError: it is not one of BIASES.
+            UsageError: G or P is not positive, or the word is not one of BIASES.
         """
+        if self.divisor < 1:
+            raise UsageError(f"{self} is not positive", "give 1, 2, 4, …")
         if self.bias not in BIASES:
             raise UsageError(f"bias {self.bias!r} is not known", f"one of {', '.join(BIASES)}")
 

@@ -55,7 +55,7 @@ def _yes_no(text: str) -> bool:
 
 
 def _size(text: str) -> Size:
-    parts = text.split("x")
+    parts = text.replace("×", "x").split("x")
     if not all(part.isdecimal() for part in parts):
         raise ValueError("a number or numbers joined by x")
     return tuple(int(part) for part in parts)

@@ -62,9 +62,8 @@ def parse_size(text: str) -> tuple[int, ...]:
         UsageError: a part is not a positive integer.
     """
     parts = text.strip().lower().replace("×", "x").replace("*", "x").split("x")
-    try:
-        dims = tuple(int(part) for part in parts)
-    except ValueError:
+    dims = tuple(int(part) for part in parts if part.isdecimal())
+    if len(dims) != len(parts):
         dims = ()
     if not dims or min(dims) < 1:
         raise UsageError(

@@ -1,0 +1,111 @@
+"""Counts are readable and still say what they count; shapes are read as they are written."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from networks import quickly
+
+from dualcost.errors import UsageError
+from dualcost.units import SCALES, UNIT_NAMES, check_unit, count, parse_size, percent, size
+
+# Below 1000 T, where a float still tells neighbouring counts apart.
+counts = st.integers(0, 15).flatmap(lambda digits: st.integers(0, 10**digits - 1))
+any_sign = counts | counts.map(lambda value: -value)
+TEXT = re.compile(r"(-?[\d,]+)(?:\.(\d+))?(?: ([KMGT]))?")
+
+
+def read_back(text: str) -> tuple[Decimal, Decimal]:
+    """The value that a text shows, and half a unit of its last digit."""
+    match = TEXT.fullmatch(text)
+    assert match, text
+    whole, decimals, prefix = match.groups()
+    scale = Decimal({"K": "1e3", "M": "1e6", "G": "1e9", "T": "1e12", None: "1"}[prefix])
+    value = Decimal(f"{whole.replace(',', '')}.{decimals or '0'}")
+    return value * scale, scale * Decimal(10) ** -len(decimals or "") / 2
+
+
+@quickly
+@given(any_sign, st.sampled_from(UNIT_NAMES))
+@example(999_950, "auto")
+@example(99_995, "auto")
+@example(10**15 - 1, "auto")
+def test_a_count_read_back_is_within_half_a_unit_of_its_last_digit(value: int, unit: str) -> None:
+    shown, half = read_back(count(value, unit))
+    assert abs(shown - value) <= half
+
+
+@quickly
+@given(counts)
+@example(10_000)
+@example(99_999)  # not "100.00 K"
+@example(999_950)  # not "1000 K"
+@example(9_999_999)
+@example(999_949)
+@example(999_950_000_000)
+def test_an_automatic_prefix_shows_four_digits_and_never_1000(value: int) -> None:
+    text = count(value)
+    if value < 10_000:
+        assert text == str(value)
+        return
+    number, prefix = text.split()
+    assert prefix in "KMGT"
+    if value < 999_950 * 10**9:  # what rounds to 1000 T has no larger prefix to take
+        assert len(number.replace(".", "")) == 4
+        assert 1 <= float(number) < 1000
+
+
+@quickly
+@given(any_sign)
+def test_unit_1_shows_every_digit(value: int) -> None:
+    assert int(count(value, "1").replace(",", "")) == value
+
+
+def test_counts_look_like_this() -> None:
+    assert count(4_089_184_256) == "4.089 G"
+    assert count(4_089_184_256, "1") == "4,089,184,256"
+    assert count(4_089_184_256, "M") == "4,089 M"
+    assert count(9_999) == "9999"
+    assert count(999_950) == "1.000 M"
+    assert count(-25_557_032) == "-25.56 M"
+
+
+def test_an_unknown_unit_is_refused_with_the_known_ones() -> None:
+    assert [check_unit(unit) for unit in UNIT_NAMES] == ["auto", *SCALES]
+    with pytest.raises(UsageError, match="no unit is called 'k'") as refused:
+        check_unit("k")
+    assert refused.value.hint == "units: auto, 1, K, M, G, T"
+
+
+def test_a_percentage_has_one_decimal() -> None:
+    assert [percent(share) for share in (0.711, 1, 0, 1.5, 1 / 3)] == [
+        "71.1%",
+        "100.0%",
+        "0.0%",
+        "150.0%",
+        "33.3%",
+    ]
+
+
+dims = st.lists(st.integers(1, 10**6), min_size=1, max_size=6).map(tuple)
+
+
+@quickly
+@given(dims, st.sampled_from("xX×*"))
+def test_a_shape_is_read_as_it_was_written(shape: tuple[int, ...], cross: str) -> None:
+    assert parse_size(size(shape)) == shape
+    assert parse_size(f" {cross.join(map(str, shape))} ") == shape
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "x", "1x", "x3", "1xx3", "0", "1x0x3", "1x-3", "3.5", "axb", "1,3", "²"]
+)
+def test_what_is_not_a_shape_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a shape") as refused:
+        parse_size(text)
+    assert repr(text) in refused.value.message
+    assert "1x3x224x224" in refused.value.hint
