@@ -21,7 +21,13 @@ from dualcost.site import ACTIVATION, INVERTED_RESIDUAL, NORM, SEPARABLE, Block,
 
 # The class names of torchvision (MobileNetV2/V3, MnasNet, EfficientNet) and timm.
 INVERTED_RESIDUAL_TYPES = frozenset(
-    {"InvertedResidual", "_InvertedResidual", "MBConv", "MBConvBlock"}
+    {
+        "InvertedResidual",
+        "QuantizableInvertedResidual",
+        "_InvertedResidual",
+        "MBConv",
+        "MBConvBlock",
+    }
 )
 GATES = ("mul", "mul_")
 

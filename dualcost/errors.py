@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     """What `dualcost` returns to the shell (documented in docs/exit-codes.md)."""
 
     OK = 0
+    FAILED = 1  # the command did its work, and a check in it did not pass
     USAGE = 2  # the command, the model or the input does not fit: nothing was computed
     BUG = 70  # a fault of dualcost itself (EX_SOFTWARE of sysexits.h)
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT

@@ -38,24 +38,27 @@ def quotient(dividend: Number, divisor: Number) -> Number:
     return dividend // divisor
 
 
-def all_channels(M: Number, divisor: Number) -> Number:
-    """Every filter sees all M channels."""
-    return M
+@dataclass(frozen=True)
+class Sight:
+    """Which input channels a filter sees: how many, in closed form, and which, one by one.
+
+    Attributes:
+        count: (M, G or P) → how many channels one filter sees.
+        sees: (filter, channel, M, filters, G or P) → whether this filter sees this channel.
+    """
+
+    count: Callable[[Number, Number], Number]
+    sees: Callable[[int, int, int, int, int], bool]
 
 
-def own_channel(M: Number, divisor: Number) -> Number:
-    """Every filter sees one channel."""
-    return 1
-
-
-def one_share(M: Number, divisor: Number) -> Number:
-    """Every filter sees one of G (or P) equal shares of the channels."""
-    return quotient(M, divisor)
-
-
-def other_shares(M: Number, divisor: Number) -> Number:
-    """Every filter sees all channels but one of G (or P) equal shares."""
-    return M - quotient(M, divisor)
+ALL = Sight(lambda M, divisor: M, lambda n, m, M, N, divisor: True)
+# depthwise: the m-th filter sees the m-th channel
+OWN = Sight(lambda M, divisor: 1, lambda n, m, M, N, divisor: n == m)
+# the g-th group of filters sees the g-th group of channels, both contiguous (Fig. 1 c and e)
+OWN_GROUP = Sight(quotient, lambda n, m, M, N, G: n // (N // G) == m // (M // G))
+# every P-th channel, shifted by one from filter to filter (Fig. 1 d; Fig. 3 of HetConv)
+EVERY_PTH = Sight(quotient, lambda n, m, M, N, P: n % P == m % P)
+BETWEEN = Sight(lambda M, P: M - quotient(M, P), lambda n, m, M, N, P: n % P != m % P)
 
 
 @dataclass(frozen=True)
@@ -65,19 +68,19 @@ class Part:
     Attributes:
         name: what it is called in tables and modules.
         spatial: its kernel is the site's K×K; otherwise 1×1.
-        sees: (M, G or P) → how many input channels one of its filters sees.
+        sight: which input channels one of its filters sees.
         per_channel: it makes M output channels; otherwise N.
     """
 
     name: str
     spatial: bool
-    sees: Callable[[Number, Number], Number]
+    sight: Sight
     per_channel: bool = False
 
     def weights(self, taps: Number, M: Number, N: Number, divisor: Number) -> Number:
         """Elements of its weight tensor; `taps` is K² on the paper's page."""
         kernel = taps if self.spatial else 1
-        return kernel * self.sees(M, divisor) * (M if self.per_channel else N)
+        return kernel * self.sight.count(M, divisor) * (M if self.per_channel else N)
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,8 @@ class ConvKind:
         for name, channels in (("M", M), ("N", N)):
             if self.letter and channels % divisor:
                 raise IndivisibleError(
-                    f"{name}={channels} is not divisible by {self.letter}={divisor}"
+                    f"{name}={channels} is not divisible by {self.letter}={divisor}",
+                    f"choose a {self.letter} that divides M and N",
                 )
 
     def label(self, divisor: int) -> str:
@@ -186,33 +190,33 @@ KINDS: dict[str, ConvKind] = {
         ConvKind(
             "standard",
             "K×K over all channels (equation 1)",
-            (Part("spatial", True, all_channels),),
+            (Part("spatial", True, ALL),),
         ),
         ConvKind(
             "dsc",
             "depthwise separable: K×K per channel, then 1×1 over all (equation 6)",
             (
-                Part("depthwise", True, own_channel, per_channel=True),
-                Part("pointwise", False, all_channels),
+                Part("depthwise", True, OWN, per_channel=True),
+                Part("pointwise", False, ALL),
             ),
             chained=True,
         ),
         ConvKind(
             "group",
             "K×K over 1/G of the channels (equation 8)",
-            (Part("spatial", True, one_share),),
+            (Part("spatial", True, OWN_GROUP),),
             letter="G",
         ),
         ConvKind(
             "het",
             "K×K over 1/P of the channels plus 1×1 over the others (equation 10)",
-            (Part("spatial", True, one_share), Part("pointwise", False, other_shares)),
+            (Part("spatial", True, EVERY_PTH), Part("pointwise", False, BETWEEN)),
             letter="P",
         ),
         ConvKind(
             "dual",
             "K×K over 1/G of the channels plus 1×1 over all (equation 4)",
-            (Part("spatial", True, one_share), Part("pointwise", False, all_channels)),
+            (Part("spatial", True, OWN_GROUP), Part("pointwise", False, ALL)),
             letter="G",
         ),
     )

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dualcost import __version__
-from dualcost.cli import equations, listed, profile
+from dualcost.cli import draw, equations, listed, paper, profile
 from dualcost.cli.output import complain
 from dualcost.errors import DualcostError, ExitCode
 
@@ -20,8 +20,8 @@ from dualcost.errors import DualcostError, ExitCode
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 EPILOG = (
-    "Exit codes: 0 done; 2 the command, the model or the input does not fit; "
-    "70 a fault of dualcost itself; 130 interrupted."
+    "Exit codes: 0 done; 1 a check did not pass; 2 the command, the model or the input does not "
+    "fit; 70 a fault of dualcost itself; 130 interrupted."
 )
 
 app = typer.Typer(
@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 app.command("profile", epilog=profile.EXAMPLES)(profile.profile)
 app.command("list", epilog=listed.EXAMPLES)(listed.list_networks)
+app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
+app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
 app.command("equations", epilog=equations.EXAMPLES)(equations.equations)
 
 

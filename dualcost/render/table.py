@@ -52,9 +52,9 @@ def explanation(rewritten: Rewritten) -> RenderableType:
     )
 
 
-def plain_table() -> Table:
-    """A table of aligned columns, without lines."""
-    return Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+def plain_table(gap: int = 2) -> Table:
+    """A table of aligned columns, this far apart, without lines."""
+    return Table(box=None, padding=(0, gap, 0, 0), header_style="dim", pad_edge=False)
 
 
 def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
@@ -67,7 +67,7 @@ def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
 
 
 def _layers(profile: Profile, rows: Sequence[Row], unit: str, width: int) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    table = plain_table(gap=1)
     shown = columns(profile, width)
     for column in shown:
         table.add_column(

@@ -1,0 +1,129 @@
+"""`dualcost paper`: the paper's tables and claims recomputed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dualcost.cli.output import announce, deliver
+from dualcost.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from dualcost.paper.comparison import ComparedRow
+    from dualcost.render.paper import Sheet
+
+EXAMPLES = (
+    "Examples: dualcost paper · dualcost paper table5 · dualcost paper V --csv · "
+    "dualcost paper claims · dualcost paper plot table1 -o figures"
+)
+
+CLAIMS, PLOT = "claims", "plot"
+
+
+def paper(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Nothing for a summary; tables (table5 or V); claims; or plot and tables.",
+            metavar="[WHAT]...",
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Write comma-separated values.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A file; of plot, the folder (by default, this one)."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Recompute the costs that the paper prints, and say where they agree.
+
+    The exit code is 1 if a cell that should agree does not.
+    """
+    forms = {"json": json, "csv": csv, "markdown": markdown}
+    chosen = [name for name, wanted in forms.items() if wanted]
+    if len(chosen) > 1:
+        raise UsageError(f"--{' and --'.join(chosen)} exclude each other", "choose one")
+    form = chosen[0] if chosen else "table"
+    from dualcost import library
+    from dualcost.paper.comparison import DISAGREES, compare, verdicts
+    from dualcost.paper.tables import TABLES, printed_rows, table
+
+    words = list(what or ())
+    command = words.pop(0) if words and words[0] in (CLAIMS, PLOT) else ""
+    if command == CLAIMS and words:
+        raise UsageError("claims are about all tables", "leave the tables out")
+    tables = [table(word) for word in words] or list(TABLES)
+    rows = compare(
+        (row for row in printed_rows() if row.table in tables or command == CLAIMS), library.load
+    )
+    if command == PLOT:
+        _plot(rows, output or Path())
+    elif command == CLAIMS:
+        deliver(_claims(rows, form, output), output)
+    else:
+        deliver(_tables(rows, form, bool(words), output), output)
+    if verdicts(rows)[DISAGREES]:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _tables(rows: Sequence[ComparedRow], form: str, single: bool, output: Path | None) -> str:
+    """The rows of each table that was named, or a summary of all."""
+    from dualcost.render import paper as render
+
+    if form == "json":
+        return render.rows_json(rows)
+    if form == "csv":
+        return render.rows_csv(rows)
+    if single:
+        sheets = [render.table_sheet(of_table) for of_table in _by_table(rows)]
+    else:
+        sheets = [render.summary_sheet(rows)]
+    return _sheets(sheets, form, output)
+
+
+def _claims(rows: Sequence[ComparedRow], form: str, output: Path | None) -> str:
+    from dualcost.paper.claim import judge
+    from dualcost.paper.claims import CLAIMS
+    from dualcost.render import paper as render
+
+    judged = judge(CLAIMS, rows)
+    if form == "json":
+        return render.claims_json(judged)
+    if form == "csv":
+        return render.claims_csv(judged)
+    return _sheets([render.claims_sheet(judged)], form, output)
+
+
+def _sheets(sheets: Sequence[Sheet], form: str, output: Path | None) -> str:
+    from dualcost.render.paper import sheet_markdown, sheets_table
+    from dualcost.render.table import as_text
+
+    if form == "markdown":
+        return "\n".join(sheet_markdown(sheet) for sheet in sheets)
+    return as_text(lambda width: sheets_table(sheets), output)
+
+
+def _plot(rows: Sequence[ComparedRow], folder: Path) -> None:
+    """One figure a table, as PNG and SVG."""
+    from dualcost.paper.tables import TABLES
+    from dualcost.render.figures import drawing, save
+    from dualcost.render.paper_figure import table_figure
+
+    for of_table in _by_table(rows):
+        number = TABLES.index(of_table[0].row.table) + 1
+        with drawing():
+            figure = table_figure(of_table)
+            for ending in ("png", "svg"):
+                path = folder / f"table{number}.{ending}"
+                save(figure, path)
+                announce(f"wrote {path}")
+
+
+def _by_table(rows: Sequence[ComparedRow]) -> list[list[ComparedRow]]:
+    tables = dict.fromkeys(compared.row.table for compared in rows)
+    return [[compared for compared in rows if compared.row.table == name] for name in tables]

@@ -1,0 +1,96 @@
+"""What all figures share: the style, colours for colour-blind readers, and how they are saved."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dualcost.errors import UsageError
+from dualcost.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe & Ito, "Color Universal Design" (2008); marks differ too, for print in grey.
+COLOURS = {
+    "original": "#000000",
+    "standard": "#000000",
+    "dsc": "#CC79A7",
+    "group": "#E69F00",
+    "het": "#009E73",
+    "dual": "#0072B2",
+    "pruned": "#7F7F7F",
+}
+MARKS = {
+    "original": "*",
+    "standard": "*",
+    "dsc": "v",
+    "group": "s",
+    "het": "^",
+    "dual": "o",
+    "pruned": "x",
+}
+FORMATS = ("png", "svg", "pdf")
+
+STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    # text stays text, and the same figure gives the same file
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dualcost",
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Our style while figures are drawn and saved; matplotlib's own settings come back."""
+    import matplotlib
+
+    settings: Any = STYLE  # matplotlib's types list each setting by its name
+    with matplotlib.rc_context(settings):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, inches wide and high, without any display."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def check_format(path: Path) -> str:
+    """The format that a file's ending says; asked before a figure is drawn.
+
+    Raises:
+        UsageError: the ending is not one of FORMATS.
+    """
+    format = path.suffix.removeprefix(".").lower()
+    if format not in FORMATS:
+        raise UsageError(
+            f"{path} does not end in a format of figures", f"endings: .{', .'.join(FORMATS)}"
+        )
+    return format
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, in the format that the file's ending says.
+
+    Raises:
+        UsageError: the ending is not one of FORMATS.
+        OutputError: the file cannot be written.
+    """
+    format = check_format(path)
+    content = io.BytesIO()
+    # a date in the file would make each run another file
+    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format)
+    figure.savefig(content, format=format, metadata=dated)
+    write_atomically(path, content.getvalue())
