@@ -1,0 +1,90 @@
+"""Keep the documents true: run the commands that they show, and write what they print.
+
+    python scripts/update_docs.py
+
+In a ```console block, a line that starts with "$ dualcost" is a command, and what follows up to
+the next command is what it prints at 80 columns. tests/test_docs.py runs the same and compares.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md")))
+CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+PROMPT = "$ "
+FIGURES = "docs/figures"
+DESIGNS = {
+    "standard": "--conv standard",
+    "dsc": "--conv dsc",
+    "group": "--conv group --G 2",
+    "het": "--conv het --P 4",
+    "dual": "--conv dual --G 2",
+}
+
+
+def commands(block: str) -> Iterator[tuple[str, str]]:
+    """Each command of a console block, with the output that is shown under it."""
+    parts = re.split(rf"^{re.escape(PROMPT)}", block, flags=re.MULTILINE)[1:]
+    for part in parts:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def output_of(command: str) -> str:
+    """What a dualcost command prints, standard error first, at 80 columns and without colours."""
+    words = shlex.split(command)
+    if words[0] != "dualcost":
+        raise ValueError(f"only dualcost commands are run: {command}")
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr + done.stdout
+
+
+def renewed(text: str) -> str:
+    """A document with the output of its commands as it is now."""
+
+    def block(match: re.Match[str]) -> str:
+        shown = "".join(
+            f"{PROMPT}{command}\n{output_of(command) if command.startswith('dualcost') else rest}"
+            for command, rest in commands(match[1])
+        )
+        return f"```console\n{shown}```"
+
+    return CONSOLE.sub(block, text)
+
+
+def main() -> None:
+    """Renew every document, and the figures that they show."""
+    subprocess.run(
+        [sys.executable, "-m", "dualcost", "paper", "plot", "-o", FIGURES], cwd=ROOT, check=True
+    )
+    for name, options in DESIGNS.items():
+        words = ["draw", *options.split(), "-o", f"{FIGURES}/{name}.svg"]
+        subprocess.run([sys.executable, "-m", "dualcost", *words], cwd=ROOT, check=True)
+    for path in Path(ROOT / FIGURES).glob("*.png"):
+        path.unlink()  # pages show the SVG
+    for path in DOCUMENTS:
+        text = path.read_text()
+        new = renewed(text)
+        if new != text:
+            path.write_text(new)
+            print(f"renewed {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

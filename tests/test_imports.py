@@ -1,0 +1,72 @@
+"""The fast path imports nothing heavy; and this test would notice if it did."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "torchvision", "timm", "fvcore", "sympy", "matplotlib", "numpy", "scipy")
+REPORT = f"""
+import sys
+print(sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)
+"""
+
+
+def heavy_imports_of(code: str) -> tuple[int, str]:
+    """Exit code, and the heavy modules that a process has imported when it ends."""
+    whole = f"import atexit\natexit.register(lambda: exec({REPORT!r}))\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", whole], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def running(arguments: str) -> str:
+    return f"import sys; sys.argv = 'dualcost {arguments}'.split()\nimport dualcost.__main__"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("--help", 0),
+        ("--version", 0),
+        ("profile --help", 0),
+        ("equations --help", 0),
+        ("profile", 2),
+        ("profile resnt50", 2),
+        ("profile resnet50 --covn dual", 2),
+        ("profile resnet50 --conv dual", 2),
+        ("profile resnet50 --conv dual --G 4", 0),
+        ("profile yolov3-voc --conv dual --G 4 --where stride-1 --format json", 0),
+        ("profile mobilenet_v2 --conv het --P 2 --where separable --format csv", 0),
+        ("profile vgg16 --conv dsc --explain", 0),
+        ("list", 0),
+        ("paper", 0),
+        ("paper V", 0),
+        ("paper claims --json", 0),
+        ("draw --conv dual --M 8 --N 8 --G 2", 0),
+    ],
+)
+def test_a_named_network_needs_nothing_heavy(arguments: str, code: int) -> None:
+    assert heavy_imports_of(running(arguments)) == (code, "[]")
+
+
+def test_the_python_interface_needs_nothing_heavy_for_a_named_network() -> None:
+    code = "import dualcost; dualcost.profile('resnet50', conv='dual', G=4)"
+    assert heavy_imports_of(code) == (0, "[]")
+
+
+@pytest.mark.parametrize("module", ["sympy", "torch"])
+def test_a_heavy_import_would_be_noticed(module: str) -> None:
+    code, found = heavy_imports_of(f"import {module}")
+    assert code == 0
+    assert module in found
+
+
+def test_what_prints_equations_imports_sympy_and_not_torch() -> None:
+    code, found = heavy_imports_of(running("equations 4"))
+    assert code == 0
+    assert "sympy" in found
+    assert "torch" not in found
