@@ -130,6 +130,7 @@ class ConvKind:
         macs: Number = 0
         params: Number = N if bias else 0
         traffic: Number = params
+        operations: Number = params * out_positions
         summands: Number = 0
         in_elements = M * in_positions
         for index, part in enumerate(self.parts):
@@ -144,9 +145,22 @@ class ConvKind:
             summands = summands + runs
             if self.chained:
                 in_elements = out_elements
-        if not self.chained:  # a sum of two maps reads both and writes one
+        if not self.chained:  # a sum of two maps reads both, adds, and writes one
             traffic = traffic + (summands - 1) * 3 * N * out_positions
-        return Cost(macs, params, traffic)
+            operations = operations + (summands - 1) * N * out_positions
+        return Cost(macs, params, traffic, operations)
+
+    def scratch(self, site: ConvSite, divisor: int = 1) -> int:
+        """Elements of the maps that live inside it, besides its input and its result.
+
+        Of a sum, every part's map but the one that the others are added to; of a chain, the
+        largest map between two parts.
+        """
+        if self.chained:
+            between = [site.M if part.per_channel else site.N for part in self.parts[:-1]]
+            return max(between, default=0) * (site.out_elements // site.N)
+        running = [p for p in self.parts if p.weights(site.taps, site.M, site.N, divisor)]
+        return (len(running) - 1) * site.out_elements
 
     def at(self, site: ConvSite, divisor: int = 1, bias: bool | None = None) -> Cost:
         """The cost of this kind in the place of `site`; `bias` None keeps the site's.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from dualcost.cost import CONVENTIONS, Convention, Cost, ratio
+from dualcost.memory import peak
 from dualcost.rewrite import Decision, Replacement, Rewrite, rewrite
 from dualcost.site import (
     CONVOLUTION,
@@ -22,6 +23,7 @@ from dualcost.site import (
     ConvSite,
     Network,
     Op,
+    Parameter,
     TensorSpec,
 )
 
@@ -82,6 +84,14 @@ class Row:
 
 
 @dataclass(frozen=True)
+class PeakAt:
+    """The most bytes of activations that live at once, and the layer during which they do."""
+
+    nbytes: int
+    path: str
+
+
+@dataclass(frozen=True)
 class Profile:
     """What a network costs, before and after a rewrite.
 
@@ -93,6 +103,9 @@ class Profile:
         rewrite: what was replaced by what; None: the network as it is.
         decisions: what became of each candidate of the rewrite's rule.
         unknown: ops that no rule counts, with how often they ran: totals are lower bounds then.
+        peak: the most activations that live at once, before and after the rewrite.
+        frozen: parameters that are not trainable.
+        buffers: the network's buffers, which are no parameters.
         notes: what was assumed to trace it.
         versions: of the libraries that traced it.
     """
@@ -104,6 +117,9 @@ class Profile:
     rewrite: Rewrite | None = None
     decisions: tuple[Decision, ...] = ()
     unknown: dict[str, int] = field(default_factory=dict)
+    peak: tuple[PeakAt, PeakAt] = (PeakAt(0, ""), PeakAt(0, ""))
+    frozen: int = 0
+    buffers: tuple[Parameter, ...] = ()
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -153,20 +169,30 @@ def profile(
         UsageError: the rewrite's rule matches nothing.
     """
     rewritten = rewrite(network, asked).checked() if asked else None
+    replacements = rewritten.replacements if rewritten else ()
     return Profile(
         network=network.name,
         inputs=network.inputs,
         convention=convention,
         rows=(
-            *_rows(network, rewritten.replacements if rewritten else (), convention),
+            *_rows(network, replacements, convention),
             *_never_run(network),
         ),
         rewrite=asked,
         decisions=rewritten.decisions if rewritten else (),
         unknown=dict(Counter(op.name for op in network.ops if op.group == UNKNOWN)),
+        peak=(_peak_at(network, ()), _peak_at(network, replacements)),
+        frozen=sum(p.numel for p in network.parameters if not p.trainable),
+        buffers=network.buffers,
         notes=network.notes,
         versions=network.versions,
     )
+
+
+def _peak_at(network: Network, replacements: Sequence[Replacement]) -> PeakAt:
+    found = peak(network, replacements)
+    op = network.ops[found.op] if network.ops else None
+    return PeakAt(found.nbytes, f"{op.path or '(root)'}: {op.name}" if op else "")
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:
@@ -184,7 +210,7 @@ def _rows(
     built: set[tuple[str, ...]] = set()
     for index, op in enumerate(network.ops):
         if index in at_end:
-            yield from _replaced_rows(network, at_end[index], before, built)
+            yield from _replaced_rows(network, at_end[index], convention, before, built)
         elif index not in gone:
             yield _kept_row(op, before[index], after[index])
 
@@ -195,15 +221,37 @@ def _costs(network: Network, convention: Convention, gone: frozenset[int]) -> li
     So a module that runs twice costs its MACs twice and its parameters once, and a weight that is
     shared between a replaced and a kept layer stays.
     """
-    owned = [0] * len(network.ops)
+    owned: list[list[Parameter]] = [[] for _ in network.ops]
     for parameter in network.parameters:
         users = [index for index in network.users[parameter.name] if index not in gone]
         if users:
-            owned[users[0]] += parameter.numel
+            owned[users[0]].append(parameter)
     return [
-        Cost(op.macs if op.group in convention.groups else 0, params, network.traffic(op))
-        for op, params in zip(network.ops, owned, strict=True)
+        Cost(
+            macs=op.macs if op.group in convention.groups else 0,
+            params=sum(parameter.numel for parameter in parameters),
+            traffic=network.traffic(op),
+            operations=convention.operations(op) if convention.operations else 0,
+            weight_bytes=sum(parameter.nbytes for parameter in parameters),
+            activation_bytes=op.allocated,
+        )
+        for op, parameters in zip(network.ops, owned, strict=True)
     ]
+
+
+def _recipe_cost(replacement: Replacement, op: Op, convention: Convention, new: bool) -> Cost:
+    """What a replaced site costs at its last op; its weights only where they are `new`."""
+    recipe = replacement.cost
+    scratch = replacement.kind.scratch(replacement.site, replacement.divisor)
+    params = recipe.params if new else 0
+    return Cost(
+        macs=recipe.macs if CONVOLUTION in convention.groups else 0,
+        params=params,
+        traffic=recipe.traffic * op.itemsize,
+        operations=recipe.operations if convention.recipes else 0,
+        weight_bytes=params * op.itemsize,
+        activation_bytes=op.allocated + scratch * op.itemsize,
+    )
 
 
 def _kept_row(op: Op, before: Cost, after: Cost) -> Row:
@@ -239,6 +287,7 @@ def _kind_of(site: ConvSite) -> str:
 def _replaced_rows(
     network: Network,
     replacement: Replacement,
+    convention: Convention,
     costs: Sequence[Cost],
     built: set[tuple[str, ...]],
 ) -> Iterator[Row]:
@@ -246,14 +295,12 @@ def _replaced_rows(
     groups: dict[str, list[int]] = {}
     for index in replacement.ops:
         groups.setdefault(network.ops[index].group, []).append(index)
-    after = replacement.cost
-    # a module that runs twice is built once
-    weights = tuple(name for index in replacement.ops for name in network.ops[index].parameters)
-    if weights in built:
-        after = Cost(after.macs, 0, after.traffic)
-    built.add(weights)
     site = replacement.site
     last = network.ops[replacement.ops[-1]]
+    # a module that runs twice is built once
+    weights = tuple(name for index in replacement.ops for name in network.ops[index].parameters)
+    after = _recipe_cost(replacement, last, convention, new=weights not in built)
+    built.add(weights)
     yield Row(
         path=replacement.path,
         module=replacement.module,
@@ -285,5 +332,5 @@ def _replaced_rows(
 def _never_run(network: Network) -> Iterator[Row]:
     for parameter in network.parameters:
         if not network.users[parameter.name]:
-            cost = Cost(params=parameter.numel)
+            cost = Cost(params=parameter.numel, weight_bytes=parameter.nbytes)
             yield Row(parameter.name, "", "", NEVER_RUN, before=cost, after=cost)

@@ -73,6 +73,12 @@ class TensorSpec:
             )
         return cls(parse_size(shape), dtype or "float32", name)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes; a dtype's name ends in the bits of an element."""
+        bits = "".join(character for character in self.dtype if character.isdecimal())
+        return prod(self.shape) * (int(bits) // 8 if bits else 1)
+
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""
         dtype = f" {self.dtype}" if self.dtype != "float32" else ""
@@ -159,24 +165,45 @@ class ConvSite:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A trainable or frozen tensor of the model, under the first name it has."""
+    """A tensor of the model, under the first name it has: trainable, or frozen, or a buffer."""
 
     name: str
     shape: Size
     trainable: bool = True
+    itemsize: int = 4
 
     @property
     def numel(self) -> int:
         """Elements; 1 for a scalar."""
         return prod(self.shape)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.numel * self.itemsize
+
 
 @dataclass(frozen=True)
 class Op:
     """One executed operation.
 
-    `inputs` are the indices of the ops that made its activations, -1 for what comes from outside
-    (the network's inputs, buffers, constants). `parameters` are the names it reads, weight first.
+    Attributes:
+        name: as torch calls it, such as "convolution".
+        path: the module that it ran in.
+        module: the type of that module.
+        group: one of GROUPS.
+        inputs: the ops that made its activations, -1 for what comes from outside (the network's
+            inputs, buffers, constants).
+        in_shapes: shapes of these.
+        out_shapes: shapes of its results.
+        macs: multiply-accumulates.
+        parameters: the names of those it reads, weight first.
+        site: what it is as a convolution.
+        operations: elementary operations besides multiply-accumulates: comparisons, additions,
+            divisions, function values.
+        itemsize: bytes of an element of its result.
+        memory: of each result with memory of its own (views and in-place ops have none) the bytes,
+            and the first op before which they were free again; -1 if they outlived the run.
     """
 
     name: str
@@ -189,6 +216,9 @@ class Op:
     macs: int = 0
     parameters: tuple[str, ...] = ()
     site: ConvSite | None = None
+    operations: int = 0
+    itemsize: int = 4
+    memory: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the group, and that a convolution's MACs are those of its site.
@@ -200,6 +230,11 @@ class Op:
             raise ValueError(f"{self.path}: {self.group!r} is not one of {GROUPS}")
         if self.site is not None and self.site.macs != self.macs:
             raise ValueError(f"{self.path}: {self.macs} MACs, but its site has {self.site.macs}")
+
+    @property
+    def allocated(self) -> int:
+        """Bytes of new memory for its results."""
+        return sum(nbytes for nbytes, _ in self.memory)
 
     @property
     def channels(self) -> tuple[int | None, int | None]:
@@ -236,6 +271,7 @@ class Network:
     parameters: tuple[Parameter, ...]
     blocks: tuple[Block, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed to trace it
+    buffers: tuple[Parameter, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -259,11 +295,14 @@ class Network:
         return sum(self.sizes.values())
 
     def traffic(self, op: Op) -> int:
-        """Elements that an op reads and writes: inputs, parameters and outputs, each once."""
+        """Bytes that an op reads and writes: inputs, parameters and outputs, each once.
+
+        Elements are taken to be of the size of the result's.
+        """
         if op.group == FREE:
             return 0
         maps = sum(prod(shape) for shape in (*op.in_shapes, *op.out_shapes))
-        return maps + sum(self.sizes[name] for name in op.parameters)
+        return op.itemsize * (maps + sum(self.sizes[name] for name in op.parameters))
 
     @cached_property
     def users(self) -> dict[str, tuple[int, ...]]:

@@ -49,6 +49,7 @@ def lines(network: Network) -> Iterator[str]:
             "params": network.params,
             "ops": len(network.ops),
             "notes": network.notes,
+            "buffers": [astuple(buffer) for buffer in network.buffers],
             "versions": network.versions,
         }
     )
@@ -115,9 +116,10 @@ def _network(file: TextIO, path: Path) -> Network:
         name=header.name,
         inputs=header.inputs,
         ops=tuple(_op(op) for op in ops),
-        parameters=tuple(Parameter(n, tuple(shape), t) for n, shape, t in parameters),
+        parameters=_parameters(parameters),
         blocks=tuple(_block(block) for block in blocks),
         notes=header.notes,
+        buffers=_parameters(first["buffers"]),
         versions=header.versions,
     )
     found = (network.macs, network.params, len(network.ops))
@@ -148,13 +150,18 @@ def _dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def _parameters(fields: list[Any]) -> tuple[Parameter, ...]:
+    return tuple(Parameter(name, tuple(shape), *rest) for name, shape, *rest in fields)
+
+
 def _site(fields: list[Any]) -> ConvSite:
     values: list[Any] = [tuple(field) if isinstance(field, list) else field for field in fields]
     return ConvSite(*values)
 
 
 def _op(fields: list[Any]) -> Op:
-    name, path, module, group, inputs, in_shapes, out_shapes, macs, parameters, site = fields
+    name, path, module, group, inputs, in_shapes, out_shapes, macs, parameters, site, *rest = fields
+    operations, itemsize, memory = rest
     return Op(
         name,
         path,
@@ -166,6 +173,9 @@ def _op(fields: list[Any]) -> Op:
         macs,
         tuple(parameters),
         _site(site) if site else None,
+        operations,
+        itemsize,
+        tuple((nbytes, freed) for nbytes, freed in memory),
     )
 
 

@@ -1,4 +1,4 @@
-"""The only place that knows K, M and G, and how shapes are written.
+"""The only place that knows K, M, G and KiB, and how shapes are written.
 
 Counts are integers in memory; they become text here, and nowhere else.
 """
@@ -43,6 +43,19 @@ def count(value: int, unit: str = "auto") -> str:
     # of the rounded number: 99,999 is "100.0 K"
     whole_digits = len(str(int(float(f"{abs(scaled):.4g}"))))
     return f"{scaled:,.{max(0, 4 - whole_digits)}f} {unit}"
+
+
+def memory(nbytes: int) -> str:
+    """Bytes with an IEC prefix: `memory(102228128)` is "97.49 MiB"; four significant digits."""
+    scaled, prefix = float(nbytes), ""
+    for prefix in ("", "Ki", "Mi", "Gi", "Ti"):
+        # what rounds up to 1024 takes the next prefix
+        if float(f"{scaled:.4g}") < 1024 or prefix == "Ti":
+            break
+        scaled /= 1024
+    if not prefix:
+        return f"{nbytes} B"
+    return f"{scaled:,.{max(0, 4 - len(str(int(scaled))))}f} {prefix}B"
 
 
 def percent(share: float) -> str:

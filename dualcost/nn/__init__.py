@@ -1,1 +1,26 @@
-"""The only folder that imports torch: tracing, building, and where models come from."""
+"""The only folder that imports torch: tracing, building, converting, and where models come from.
+
+`DualConv2d` and the other modules are found here by name; torch is imported when one is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dualcost.nn.blocks import (
+        DepthwiseSeparableConv2d,
+        DualConv2d,
+        GroupConv2d,
+        HetConv2d,
+    )
+
+__all__ = ["DepthwiseSeparableConv2d", "DualConv2d", "GroupConv2d", "HetConv2d"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from dualcost.nn import blocks
+
+        return getattr(blocks, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,13 +8,14 @@ or unknown; unknown is shown to the user, never counted as zero in silence.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dualcost.nn.operations import operations
 from dualcost.site import (
     ACTIVATION,
     CONVOLUTION,
@@ -80,11 +81,12 @@ GROUP_OF: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Work:
-    """What one executed op is: its group, its MACs, and its site if it is a convolution."""
+    """What one executed op is: its group, MACs, its site if a convolution, other operations."""
 
     group: str
     macs: int = 0
     site: ConvSite | None = None
+    operations: int = 0
 
 
 def name_of(function: torch._ops.OpOverload) -> str:
@@ -110,6 +112,13 @@ def work(
         learnt: one of its factors is a parameter, or it ran in a linear layer.
     """
     name = name_of(function).rstrip("_")
+    done = _classified(function, name, arguments, result, learnt)
+    return replace(done, operations=operations(name, done.group, arguments, result))
+
+
+def _classified(
+    function: torch._ops.OpOverload, name: str, arguments: dict[str, Any], result: Any, learnt: bool
+) -> Work:
     if name in _CONVOLUTIONS:
         site = _CONVOLUTIONS[name](arguments, result)
         return Work(CONVOLUTION, site.macs, site)
@@ -135,54 +144,60 @@ def _convolution(arguments: dict[str, Any], result: Tensor) -> ConvSite:
         return sizes * dims if len(sizes) == 1 else sizes
 
     return ConvSite(
-        M=int(image.shape[1]),
-        N=int(result.shape[1]),
-        kernel=tuple(int(size) for size in weight.shape[2:]),
+        M=image.shape[1],
+        N=result.shape[1],
+        kernel=tuple(weight.shape[2:]),
         stride=spread(arguments["stride"]),
         padding=spread(arguments["padding"]),
         dilation=spread(arguments["dilation"]),
         groups=int(arguments["groups"]),
         bias=arguments.get("bias") is not None,
         transposed=bool(arguments.get("transposed", False)),
-        in_size=tuple(int(size) for size in image.shape[2:]),
-        out_size=tuple(int(size) for size in result.shape[2:]),
-        batch=int(image.shape[0]),
+        in_size=tuple(image.shape[2:]),
+        out_size=tuple(result.shape[2:]),
+        batch=image.shape[0],
     )
+
+
+def _macs(count: Any) -> int:
+    """A count as it is: an integer, or torch's symbol for one in a symbolic trace."""
+    number: int = count
+    return number
 
 
 def _inner(first: str) -> Callable[[dict[str, Any], Tensor], int]:
     """A product of matrices: one MAC per result element and element of the contracted axis."""
-    return lambda arguments, result: int(prod(result.shape) * arguments[first].shape[-1])
+    return lambda arguments, result: prod(result.shape) * arguments[first].shape[-1]
 
 
 def _summed_batches(arguments: dict[str, Any], result: Tensor) -> int:
     """aten::addbmm: the products (b, n, k) × (b, k, m) are summed over b."""
     first, second = arguments["batch1"], arguments["batch2"]
-    return int(prod(first.shape) * second.shape[-1])
+    return _macs(prod(first.shape) * second.shape[-1])
 
 
 def _attention(arguments: dict[str, Any], result: Any) -> int:
     """query·keyᵀ and scores·value: B·H·S·T·(E + E_v)."""
     query, key, value = (arguments[name] for name in ("query", "key", "value"))
     scores = prod(query.shape[:-1]) * key.shape[-2]
-    return int(scores * (query.shape[-1] + value.shape[-1]))
+    return _macs(scores * (query.shape[-1] + value.shape[-1]))
 
 
 def _deformable(arguments: dict[str, Any], result: Tensor) -> int:
     """torchvision::deform_conv2d: as a convolution; sampling the taps is not counted."""
-    return int(prod(arguments["weight"].shape[1:]) * prod(result.shape))
+    return _macs(prod(arguments["weight"].shape[1:]) * prod(result.shape))
 
 
 def _recurrent_layer(arguments: dict[str, Any], result: Any) -> int:
     """aten::mkldnn_rnn_layer: both weight matrices once per element of the sequence."""
     steps = prod(arguments["input"].shape[:2])
-    return int(steps * sum(prod(arguments[name].shape) for name in ("weight0", "weight1")))
+    return _macs(steps * sum(prod(arguments[name].shape) for name in ("weight0", "weight1")))
 
 
 def _bilinear(arguments: dict[str, Any], result: Tensor) -> int:
     """aten::_trilinear as nn.Bilinear calls it: x₁ W x₂ for every output feature."""
     rows = prod(result.shape[:-1])
-    return int(rows * prod(arguments["i2"].shape))
+    return _macs(rows * prod(arguments["i2"].shape))
 
 
 _CONVOLUTIONS: dict[str, Callable[[dict[str, Any], Any], ConvSite]] = {
@@ -194,8 +209,8 @@ _PRODUCTS: dict[str, Callable[[dict[str, Any], Any], int]] = {
     "mm": _inner("self"),
     "bmm": _inner("self"),
     "mv": _inner("self"),
-    "dot": lambda arguments, result: int(prod(arguments["self"].shape)),
-    "vdot": lambda arguments, result: int(prod(arguments["self"].shape)),
+    "dot": lambda arguments, result: prod(arguments["self"].shape),
+    "vdot": lambda arguments, result: prod(arguments["self"].shape),
     "addmm": _inner("mat1"),
     "_addmm_activation": _inner("mat1"),
     "addmv": _inner("mat"),

@@ -42,6 +42,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from dualcost.blocks import find_blocks
 from dualcost.errors import ModelError
+from dualcost.nn.lifetimes import Lifetimes
 from dualcost.nn.ops import ALLOCATIONS, is_view, name_of, work
 from dualcost.site import Network, Op, Parameter, TensorSpec
 from dualcost.units import size
@@ -55,7 +56,6 @@ NEEDS_VALUES = (
 # or another error with one of these words, which stand here with what the model did.
 ASKS_FOR_VALUES = {
     ".numpy() is not supported for tensor subclasses": "numpy()",
-    "Cannot access data pointer": "data_ptr()",
     "no fake impl registered": "a custom op",
 }
 # What a user calls the ops by which a model asks.
@@ -101,14 +101,21 @@ def trace(
         return _trace_real(model, inputs, name, listed, str(needed))
 
 
-def _trace_fake(model: nn.Module, inputs: Sequence[TensorSpec], name: str, listed: bool) -> Network:
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
+def _trace_fake(
+    model: nn.Module,
+    inputs: Sequence[TensorSpec],
+    name: str,
+    listed: bool,
+    mode: FakeTensorMode | None = None,
+    recorder: _Recorder | None = None,
+) -> Network:
+    mode = mode or FakeTensorMode(allow_non_fake_inputs=True)
     if any(is_lazy(parameter) for parameter in model.parameters()):
         raise ValuesNeededError("a lazy layer needs values", "run it once, so that it has weights")
     with _copying(name), _Faking(mode):
         fake = copy.deepcopy(model)
     with mode, _quiet():
-        return _run(fake, inputs, name, listed, notes=())
+        return _run(fake, inputs, name, listed, notes=(), recorder=recorder)
 
 
 def _trace_real(
@@ -189,13 +196,19 @@ def _run(
     name: str,
     listed: bool,
     notes: tuple[str, ...],
+    recorder: _Recorder | None = None,
 ) -> Network:
     """Run a copy once under the recorder."""
     for module in model.modules():
         module.training = False  # not .eval(), which models override to do other things
     device = next((t.device for t in _tensors(model)), torch.device("cpu"))
-    recorder = _Recorder()
-    with torch.inference_mode(False), torch.no_grad(), _attention_unfused():
+    recorder = recorder or _Recorder()
+    with (
+        torch.inference_mode(False),
+        torch.no_grad(),
+        torch.autocast(device.type, enabled=False),
+        _attention_unfused(),
+    ):
         args, kwargs = make_inputs(inputs, device, listed)
         try:
             with warnings.catch_warnings():
@@ -203,8 +216,12 @@ def _run(
                 if any(is_lazy(tensor) for tensor in _tensors(model)):
                     model(*args, **kwargs)  # its first run makes its weights
                 parameters = tuple(
-                    Parameter(key, _shape(p), p.requires_grad)
+                    Parameter(key, _shape(p), p.requires_grad, p.element_size())
                     for key, p in model.named_parameters()
+                )
+                buffers = tuple(
+                    Parameter(key, _shape(b), False, b.element_size())
+                    for key, b in model.named_buffers()
                 )
                 with recorder.of(model):
                     result = model(*args, **kwargs)
@@ -220,13 +237,15 @@ def _run(
                 f"its forward takes {_signature(model)}; give its input with --input"
                 + _other_dtype(model, inputs),
             ) from error
+    ops = recorder.ops
     return Network(
         name=name,
         inputs=tuple(inputs),
-        ops=tuple(recorder.ops),
+        ops=ops,
         parameters=parameters,
-        blocks=find_blocks(recorder.ops, recorder.modules, recorder.makers(result)),
+        blocks=find_blocks(ops, recorder.modules, recorder.makers(result)),
         notes=notes,
+        buffers=buffers,
         versions={"torch": torch.__version__},
     )
 
@@ -316,12 +335,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as above
-        self.ops: list[Op] = []
+        self._ops: list[Op] = []
+        self._lifetimes = Lifetimes()
         self.modules: dict[str, str] = {}
         self._paths: dict[int, str] = {}
         self._stack: list[nn.Module] = []
         # a parameter is known by its memory, so that views of it are known too
         self._parameters: dict[int, str] = {}
+        self._casts: list[Tensor] = []
         self._dims: dict[str, int] = {}
         self._makers: Any = WeakIdKeyDictionary()
         self._raised: dict[int, str] = {}
@@ -341,6 +362,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
                 hooks.callback(hook.remove)
             hooks.enter_context(self)
             yield
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """The ops in order, each with the memory that it took, and when that was free again."""
+        return tuple(
+            replace(op, memory=self._lifetimes.of(index)) for index, op in enumerate(self._ops)
+        )
 
     def makers(self, result: Any) -> frozenset[int]:
         """The ops that made the tensors in a result."""
@@ -372,6 +400,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        self._lifetimes.sweep(len(self._ops))
         result = func(*args, **kwargs)
         if func.namespace not in IGNORED and name_of(func) not in ALLOCATIONS:
             self._record(func, args, kwargs, result)
@@ -391,9 +420,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
         module = self._stack[-1]
         learnt = any(names) or isinstance(module, nn.Linear)
         done = work(func, _arguments(func, args, kwargs), result, learnt=learnt)
-        # a view of a parameter does not use it yet
-        used = [] if is_view(func) else dict.fromkeys(key for key in names if key)
-        self.ops.append(
+        # a view of a parameter, or one of another dtype, does not use it yet
+        passed_on = is_view(func) or (name_of(func) == "_to_copy" and any(names))
+        used = [] if passed_on else dict.fromkeys(key for key in names if key)
+        for tensor in made if passed_on else ():
+            self._remember(tensor, names[0])
+        self._lifetimes.read(read)
+        self._lifetimes.made(made, len(self._ops))
+        self._ops.append(
             Op(
                 name=name_of(func),
                 path=self._path(module),
@@ -405,10 +439,18 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
                 macs=done.macs,
                 parameters=tuple(sorted(used, key=self._rank)),
                 site=done.site,
+                operations=done.operations,
+                itemsize=made[0].element_size() if made else 4,
             )
         )
         for tensor in (*made, *_written(func, args)):
-            self._makers[tensor] = len(self.ops) - 1
+            self._makers[tensor] = len(self._ops) - 1
+
+    def _remember(self, tensor: Tensor, key: str | None) -> None:
+        """Know a parameter by a cast of it too, which is kept: its memory must not be reused."""
+        if key and _memory(tensor) not in self._parameters:
+            self._parameters[_memory(tensor)] = key
+            self._casts.append(tensor)
 
     def _rank(self, key: str) -> tuple[int, bool]:
         """Weights before biases, which have fewer dimensions; what is alike, as it was read."""
@@ -420,7 +462,7 @@ def _memory(tensor: Tensor) -> int:
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:
-    return tuple(int(size) for size in tensor.shape)
+    return tuple(tensor.shape)  # integers, or torch's symbols for them in a symbolic trace
 
 
 def _arguments(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualcost import __version__, units
-from dualcost.cost import UNIT, Cost
+from dualcost.cost import Cost
 from dualcost.profiles import Profile, Row
 from dualcost.site import CONVOLUTION, LINEAR, MATMUL, NORM
 
@@ -40,7 +40,7 @@ def facts(profile: Profile) -> list[tuple[str, str]]:
             lines.append(("bias", "dropped in what is replaced"))
     lines += [
         ("counts", f"{profile.convention.about} (convention {profile.convention.name})"),
-        ("unit", UNIT),
+        ("unit", profile.convention.unit),
         ("versions", ", ".join(f"{k} {v}" for k, v in versions(profile).items())),
     ]
     lines += [("note", note) for note in profile.notes]
@@ -71,11 +71,15 @@ def sums(profile: Profile) -> list[tuple[str, str]]:
     before, after = profile.before, profile.after
     bound = "≥ " if profile.partial else ""
     lines = []
-    for label, old, new in (
+    counts = [
         ("MACs", before.macs, after.macs),
+        ("operations", before.operations, after.operations),
         ("FLOPs", before.flops, after.flops),
         ("parameters", before.params, after.params),
-    ):
+    ]
+    if profile.convention.operations is None:
+        del counts[1]
+    for label, old, new in counts:
         bounded = bound if label != "parameters" else ""
         text = f"{bounded}{old:,}"
         if profile.rewrite is not None:
@@ -87,11 +91,38 @@ def sums(profile: Profile) -> list[tuple[str, str]]:
     return lines
 
 
+def memory(profile: Profile) -> list[tuple[str, str]]:
+    """Weights, the peak of activations, and traffic: label and text of each line."""
+    before, after = profile.before, profile.after
+    peaks = [f"{units.memory(peak.nbytes)} (during {peak.path})" for peak in profile.peak]
+    lines = [
+        ("weights", (units.memory(before.weight_bytes), units.memory(after.weight_bytes))),
+        ("peak", tuple(peaks)),
+        ("traffic", (_traffic(before), _traffic(after))),
+    ]
+    shown = [(name, f"{old} → {new}" if profile.rewrite else old) for name, (old, new) in lines]
+    if profile.frozen:
+        shown.append(("frozen", f"{profile.frozen:,} of the parameters"))
+    if profile.buffers:
+        elements = sum(buffer.numel for buffer in profile.buffers)
+        nbytes = sum(buffer.nbytes for buffer in profile.buffers)
+        shown.append(
+            ("buffers", f"{elements:,} elements in {len(profile.buffers)}, {units.memory(nbytes)}")
+        )
+    return shown
+
+
+def _traffic(cost: Cost) -> str:
+    intensity = "" if cost.intensity is None else f" ({cost.intensity:.1f} FLOPs a byte)"
+    return f"{units.memory(cost.traffic)}{intensity}"
+
+
 def uncounted(profile: Profile) -> list[str]:
     """What ran and adds no MACs here: said, so that nobody takes it for forgotten."""
     names: dict[str, int] = {}
     for row in profile.rows:
-        if row.op and not row.before.macs and not row.after.macs and row.group != "unknown":
+        counted = row.before.flops or row.after.flops
+        if row.op and not counted and row.group != "unknown":
             names[row.group] = names.get(row.group, 0) + row.folds
     lines = []
     if names:

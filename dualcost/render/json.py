@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from dualcost.cost import UNIT, Cost, ratio
+from dualcost.cost import Cost, ratio
 from dualcost.profiles import Profile
 from dualcost.render.columns import FIELDS
 from dualcost.render.heading import versions
 
 SCHEMA = 1
+METRICS = ("macs", "operations", "flops", "params", "weight_bytes", "activation_bytes", "traffic")
 
 
 def profile_json(profile: Profile) -> str:
@@ -28,13 +29,22 @@ def as_dict(profile: Profile) -> dict[str, Any]:
         "convention": {
             "name": profile.convention.name,
             "groups": profile.convention.groups,
-            "unit": UNIT,
+            "unit": profile.convention.unit,
         },
         "rewrite": _rewrite(profile),
         "partial": profile.partial,
         "unknown": profile.unknown,
         "notes": profile.notes,
         "versions": versions(profile),
+        "peak": {
+            side: {"bytes": peak.nbytes, "during": peak.path}
+            for side, peak in zip(("before", "after"), profile.peak, strict=True)
+        },
+        "frozen": profile.frozen,
+        "buffers": [
+            {"name": buffer.name, "shape": buffer.shape, "bytes": buffer.nbytes}
+            for buffer in profile.buffers
+        ],
         "total": _change(profile.before, profile.after),
         "totals": {name: _change(*costs) for name, costs in profile.totals.items()},
         "rows": [{name: value(row) for name, value in FIELDS.items()} for row in profile.rows],
@@ -66,15 +76,10 @@ def _change(before: Cost, after: Cost) -> dict[str, Any]:
         "after": _cost(after),
         "ratio": {
             metric: ratio(getattr(after, metric), getattr(before, metric))
-            for metric in ("macs", "params", "traffic")
+            for metric in METRICS
         },
     }
 
 
 def _cost(cost: Cost) -> dict[str, int]:
-    return {
-        "macs": cost.macs,
-        "flops": cost.flops,
-        "params": cost.params,
-        "traffic": cost.traffic,
-    }
+    return {metric: getattr(cost, metric) for metric in METRICS}

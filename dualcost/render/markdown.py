@@ -29,6 +29,7 @@ def profile_markdown(profile: Profile, rows: Sequence[Row], unit: str) -> str:
         "",
         layers,
         _totals(profile, unit),
+        *(f"- {label}: {text}" for label, text in heading.memory(profile)),
         *(f"- **{label}**: {text}" for label, text in heading.sums(profile)),
         *(f"- {line}" for line in heading.uncounted(profile)),
     ]

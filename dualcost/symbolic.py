@@ -1,0 +1,195 @@
+"""A traced network whose batch, height and width are symbols: sizes and MACs as expressions of them.
+
+It is a `Network` like any other, with expressions where another has integers: recipes, rules and
+costs work on it as they are. The guards say for which sizes it is what the model does; `at` puts
+numbers in the place of the symbols and refuses others. What does not follow from shapes alone
+(memory, operations besides multiply-accumulates) is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dualcost.errors import TraceFileError, UsageError
+from dualcost.expression import Expression, Values, parse, symbol
+from dualcost.guard import Guard
+from dualcost.site import Block, ConvSite, Network, Op, Parameter, TensorSpec
+
+SCHEMA = 1
+
+NAMES = {"B": "batch", "D": "depth", "H": "height", "W": "width", "L": "length"}
+
+
+def spoken(name: str) -> str:
+    """What a symbol stands for, in a word: "H" is "height", "H2" "height of input 2"."""
+    word = NAMES.get(name[0], name)
+    return f"{word} of input {name[1:]}" if name[1:] else word
+
+
+@dataclass(frozen=True)
+class SymbolicNetwork:
+    """A network in closed form, and for which sizes the form holds.
+
+    Attributes:
+        network: its sizes, MACs and convolutions are expressions, or integers where they do not
+            depend on the symbols; the ops are those of an ordinary trace, in its order.
+        given: each symbol, and the size that it had in the inputs that were given.
+        guards: all must hold; each says so in its text.
+    """
+
+    network: Network
+    given: dict[str, int]
+    guards: tuple[Guard, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The names of the sizes that are free, such as B, H and W."""
+        return tuple(self.given)
+
+    @property
+    def macs(self) -> Expression:
+        """All multiply-accumulates in closed form."""
+        return total(op.macs for op in self.network.ops)
+
+    def check(self, **sizes: int) -> None:
+        """Refuse sizes for which the form does not hold.
+
+        Raises:
+            UsageError: a size is missing, unknown or not positive, or a guard does not hold.
+        """
+        if set(sizes) != set(self.given):
+            wanted = ", ".join(f"{name}=…" for name in self.given)
+            raise UsageError(
+                f"{self.network.name} has the symbols {', '.join(self.given)}", f"give {wanted}"
+            )
+        for name, size in sizes.items():
+            if size < 1:
+                raise UsageError(f"{name} = {size} is not positive", f"give {name} = 1, 2, 3, …")
+        values = Values(sizes)
+        for guard in self.guards:
+            if not guard.holds(values):
+                shown = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+                raise UsageError(
+                    f"the closed form of {self.network.name} holds for {guard}, not for {shown}",
+                    "choose sizes for which all guards hold ("
+                    + "; ".join(map(str, self.guards))
+                    + "), or trace the model at this size",
+                )
+
+    def at(self, **sizes: int) -> Network:
+        """The network with integers again, at these sizes.
+
+        Raises:
+            UsageError: as `check`.
+        """
+        self.check(**sizes)
+        values = Values(sizes)
+        network: Network = mapped(
+            self.network, lambda n: n if isinstance(n, int | str | float) else values.integer(n)
+        )
+        return network
+
+    def record(self) -> dict[str, Any]:
+        """Itself as JSON: an expression that is not an integer is text."""
+        network = mapped(self.network, lambda n: n if isinstance(n, int | str) else _text(n))
+        return {
+            "schema": SCHEMA,
+            "given": self.given,
+            "guards": [guard.record() for guard in self.guards],
+            "network": dataclasses.asdict(network),
+        }
+
+    @classmethod
+    def of(cls, record: Any) -> SymbolicNetwork:
+        """Read what `record` wrote; text becomes an expression, and nothing is evaluated.
+
+        Raises:
+            TraceFileError: it is damaged, foreign, or of another schema.
+        """
+        try:
+            if record["schema"] != SCHEMA:
+                raise ValueError(f"schema {record['schema']}; this dualcost reads {SCHEMA}")
+            given = {str(name): int(size) for name, size in record["given"].items()}
+            guards = tuple(Guard.of(guard) for guard in record["guards"])
+            return cls(_network(record["network"]), given, guards)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise TraceFileError(
+                f"this is not a readable closed form ({type(error).__name__}: {error})",
+                "delete it and run again",
+            ) from error
+
+
+def total(expressions: Any) -> Expression:
+    """The sum of many expressions, made at once: adding them one by one takes sympy long."""
+    from sympy import Add, sympify
+
+    return Add(*map(sympify, expressions))
+
+
+def mapped(facts: Any, number: Callable[[Any], Any]) -> Any:
+    """Facts with every number, of whatever type, replaced."""
+    if dataclasses.is_dataclass(facts) and not isinstance(facts, type):
+        fields = {f.name: mapped(getattr(facts, f.name), number) for f in dataclasses.fields(facts)}
+        return type(facts)(**fields)
+    if isinstance(facts, tuple):
+        return tuple(mapped(fact, number) for fact in facts)
+    if isinstance(facts, dict) or facts is None or isinstance(facts, str | bool):
+        return facts
+    return number(facts)
+
+
+def _text(number: Any) -> int | str:
+    return int(number) if number.is_Integer else str(number)
+
+
+def _network(fields: dict[str, Any]) -> Network:
+    return Network(
+        name=fields["name"],
+        inputs=tuple(_made(TensorSpec, spec, ("shape",)) for spec in fields["inputs"]),
+        ops=tuple(_op(op) for op in fields["ops"]),
+        parameters=tuple(_made(Parameter, p, ("shape",)) for p in fields["parameters"]),
+        blocks=tuple(_block(block) for block in fields["blocks"]),
+        notes=tuple(fields["notes"]),
+        buffers=tuple(_made(Parameter, b, ("shape",)) for b in fields["buffers"]),
+        versions=fields["versions"],
+    )
+
+
+def _op(fields: dict[str, Any]) -> Op:
+    site = _site(fields["site"]) if fields["site"] else None
+    return _made(Op, {**fields, "site": site}, ("in_shapes", "out_shapes", "macs"))
+
+
+def _block(fields: dict[str, Any]) -> Block:
+    return _made(Block, {**fields, "site": _site(fields["site"])}, ())
+
+
+def _site(fields: dict[str, Any]) -> ConvSite:
+    return _made(ConvSite, fields, ("in_size", "out_size", "batch"))
+
+
+def _made(kind: Callable[..., Any], fields: dict[str, Any], numbers: tuple[str, ...]) -> Any:
+    """One record of facts: lists are tuples, and the text of a number is an expression."""
+    return kind(
+        **{name: _read(value, number=name in numbers) for name, value in fields.items()}
+    )
+
+
+def _read(value: Any, *, number: bool) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_read(one, number=number) for one in value)
+    return parse(value) if number and isinstance(value, str) else value
+
+
+def dumped(form: SymbolicNetwork) -> str:
+    """The JSON of a closed form."""
+    return json.dumps(form.record(), separators=(",", ":"), ensure_ascii=False)
+
+
+def symbols_of(names: Mapping[str, int]) -> dict[str, Any]:
+    """The sympy symbols of some names, to compute with."""
+    return {name: symbol(name) for name in names}
