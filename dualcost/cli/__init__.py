@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dualcost import __version__
-from dualcost.cli import draw, equations, listed, paper, profile
+from dualcost.cli import draw, equations, listed, paper, profile, verify
 from dualcost.cli.output import complain
 from dualcost.errors import DualcostError, ExitCode
 
@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("profile", epilog=profile.EXAMPLES)(profile.profile)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("list", epilog=listed.EXAMPLES)(listed.list_networks)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
 app.command("paper", epilog=paper.EXAMPLES)(paper.paper)

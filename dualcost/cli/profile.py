@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dualcost.cli import options
 from dualcost.cli.output import announce, deliver
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ EXAMPLES = (
     "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json"
 )
 
-REWRITE, VIEW, OUTPUT = "What if", "Which rows", "Output"
+VIEW, OUTPUT = "Which rows", "Output"
 
 
 class Format(StrEnum):
@@ -35,83 +36,28 @@ class Format(StrEnum):
 
 
 def profile(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="resnet50, torchvision:NAME, zoo:NAME, path/to/file.py:factory, or "
-            "package.module:factory. `dualcost list` shows the names.",
-            show_default=False,
-        ),
-    ],
-    input: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Input as [name=]1x3x224x224[:dtype]; several times for several inputs.",
-            metavar="SHAPE",
-        ),
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Replace the first number of every input.")
-    ] = None,
+    model: options.Model,
+    input: options.Input = None,
+    batch: options.Batch = None,
     convention: Annotated[
         str,
-        typer.Option(help="What is counted: paper (convolutions, linear) or torch (all products)."),
+        typer.Option(
+            help="What is counted: paper (convolutions, linear), torch (all products), fvcore, all."
+        ),
     ] = "torch",
-    conv: Annotated[
-        str | None,
-        typer.Option(
-            help="Replace convolutions by this kind: standard, dsc, group, het or dual.",
-            metavar="KIND",
-            rich_help_panel=REWRITE,
-        ),
-    ] = None,
-    groups: Annotated[
-        int | None,
-        typer.Option("--G", help="Groups of group and dual.", rich_help_panel=REWRITE),
-    ] = None,
-    parts: Annotated[
-        int | None,
-        typer.Option("--P", help="1/P of het's kernels are K×K.", rich_help_panel=REWRITE),
-    ] = None,
-    where: Annotated[
-        str,
-        typer.Option(
-            help="Which sites: default, stride-1, separable, inverted-residual, or terms such "
-            "as “kernel=3 stride=1 M>=64 path=layer3.*”.",
-            metavar="RULE",
-            rich_help_panel=REWRITE,
-        ),
-    ] = "default",
-    but: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="An exception, “RULE: G=8” or “RULE: keep”; may be repeated, the first wins.",
-            metavar="EXCEPTION",
-            rich_help_panel=REWRITE,
-        ),
-    ] = None,
-    indivisible: Annotated[
-        str,
-        typer.Option(
-            help="Where G or P does not divide the channels: refuse, keep, gcd or fallback:N.",
-            metavar="POLICY",
-            rich_help_panel=REWRITE,
-        ),
-    ] = "refuse",
-    bias: Annotated[
-        str,
-        typer.Option(
-            help="keep the biases of what is replaced, or drop them.",
-            metavar="keep|drop",
-            rich_help_panel=REWRITE,
-        ),
-    ] = "keep",
+    conv: options.Conv = None,
+    groups: options.Groups = None,
+    parts: options.Parts = None,
+    where: options.Where = "default",
+    but: options.But = None,
+    indivisible: options.Policy = "refuse",
+    bias: options.Bias = "keep",
     explain: Annotated[
         bool,
         typer.Option(
             "--explain",
             help="List every site and the term that refused it, instead of the costs.",
-            rich_help_panel=REWRITE,
+            rich_help_panel=options.REWRITE,
         ),
     ] = False,
     depth: Annotated[
@@ -141,7 +87,7 @@ def profile(
         str,
         typer.Option(help="auto, 1 (exact), K, M, G or T.", rich_help_panel=OUTPUT),
     ] = "auto",
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: options.Debug = False,
 ) -> None:
     """Count MACs, FLOPs and parameters of a network, layer by layer.
 
@@ -155,7 +101,8 @@ def profile(
 
     check_unit(unit)
     counted = named_convention(convention)
-    asked = _asked(conv, groups, parts, where, but, indivisible, bias, explain)
+    more = {"--explain": explain}
+    asked = options.asked(conv, groups, parts, where, but, indivisible, bias, more)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(model, specs, batch, announce)
     if explain and asked:
@@ -163,41 +110,6 @@ def profile(
         return
     result = cost(network, asked, counted)
     deliver(_written(result, format or _by_ending(output), depth, sort, top, unit, output), output)
-
-
-def _asked(
-    conv: str | None,
-    groups: int | None,
-    parts: int | None,
-    where: str,
-    but: list[str] | None,
-    indivisible: str,
-    bias: str,
-    explain: bool,
-) -> Rewrite | None:
-    """The rewrite that the options describe, None without --conv.
-
-    Raises:
-        UsageError: an option says how to replace, but not by what.
-    """
-    from dualcost.errors import UsageError
-    from dualcost.rewrite import Rewrite
-
-    if conv is not None:
-        return Rewrite.parse(conv, groups, parts, where, indivisible, bias, tuple(but or ()))
-    given = {
-        "--G": groups is not None,
-        "--P": parts is not None,
-        "--where": where != "default",
-        "--but": bool(but),
-        "--indivisible": indivisible != "refuse",
-        "--bias": bias != "keep",
-        "--explain": explain,
-    }
-    for option, present in given.items():
-        if present:
-            raise UsageError(f"{option} says how to replace, but not by what", "add --conv dual")
-    return None
 
 
 def _by_ending(output: Path | None) -> Format:

@@ -142,7 +142,8 @@ class RecipeConv2d(nn.Module):
         # a plain layer without weights checks these words, and completes them
         plain = nn.Conv2d(
             in_channels, out_channels, kernel_size, stride, padding, dilation,
-            padding_mode=padding_mode, device="meta",
+            padding_mode=padding_mode,  # type: ignore[arg-type]  # it checks the word
+            device="meta",
         )  # fmt: skip
         self.kind.check(in_channels, out_channels, self.divisor)
         self.in_channels, self.out_channels = in_channels, out_channels

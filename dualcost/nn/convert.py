@@ -115,7 +115,8 @@ class _Conversion:
         stay = [
             op
             for index, op in enumerate(self.ops)
-            if _holds(path, op.path) and index not in self.gone
+            if _holds(path, op.path)
+            and index not in self.gone
             # a convolution that pads by itself runs more than one op
             and not (op.group == FREE and _is_plain(self._modules[path]))
         ]

@@ -94,13 +94,13 @@ def sums(profile: Profile) -> list[tuple[str, str]]:
 def memory(profile: Profile) -> list[tuple[str, str]]:
     """Weights, the peak of activations, and traffic: label and text of each line."""
     before, after = profile.before, profile.after
-    peaks = [f"{units.memory(peak.nbytes)} (during {peak.path})" for peak in profile.peak]
+    peaks = [f"{units.memory(peak.nbytes)} (in {peak.path})" for peak in profile.peak]
     lines = [
         ("weights", (units.memory(before.weight_bytes), units.memory(after.weight_bytes))),
-        ("peak", tuple(peaks)),
+        ("peak", (peaks[0], peaks[1])),
         ("traffic", (_traffic(before), _traffic(after))),
     ]
-    shown = [(name, f"{old} → {new}" if profile.rewrite else old) for name, (old, new) in lines]
+    shown = [(name, old if old == new else f"{old} → {new}") for name, (old, new) in lines]
     if profile.frozen:
         shown.append(("frozen", f"{profile.frozen:,} of the parameters"))
     if profile.buffers:

@@ -75,8 +75,7 @@ def _change(before: Cost, after: Cost) -> dict[str, Any]:
         "before": _cost(before),
         "after": _cost(after),
         "ratio": {
-            metric: ratio(getattr(after, metric), getattr(before, metric))
-            for metric in METRICS
+            metric: ratio(getattr(after, metric), getattr(before, metric)) for metric in METRICS
         },
     }
 

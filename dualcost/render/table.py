@@ -31,8 +31,7 @@ def profile_table(profile: Profile, rows: Sequence[Row], unit: str, width: int) 
         _totals(profile, unit),
         *(Text(line, style="dim") for line in heading.uncounted(profile)),
         "",
-        _pairs(heading.memory(profile)),
-        _pairs(heading.sums(profile), style="bold"),
+        _pairs(heading.memory(profile), bold=heading.sums(profile)),
     )
 
 
@@ -58,12 +57,15 @@ def plain_table(gap: int = 2) -> Table:
     return Table(box=None, padding=(0, gap, 0, 0), header_style="dim", pad_edge=False)
 
 
-def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
+def _pairs(lines: Sequence[tuple[str, str]], bold: Sequence[tuple[str, str]] = ()) -> Table:
+    """Labels and texts; what matters most comes last, and bold."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     table.add_column(style="dim")
-    table.add_column(style=style, overflow="fold")
+    table.add_column(overflow="fold")
     for label, text in lines:
         table.add_row(label, Text(text))
+    for label, text in bold:
+        table.add_row(label, Text(text, style="bold"))
     return table
 
 
