@@ -10,7 +10,7 @@ period. So their truth is periodic, or settles, and what is left is said again i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm, prod
@@ -18,11 +18,10 @@ from typing import Any
 
 from dualcost.expression import Values, parse, symbol
 
-# Symbols are called by letters; any other dimension is called by its letter and a number.
 FAR = 200_000  # sizes that are looked at before a guard is kept as it is
 
 _SIGNS = {"Eq": "=", "Ne": "≠", "Ge": "≥", "Gt": ">", "Le": "≤", "Lt": "<"}
-_TESTS = {
+_TESTS: dict[str, Callable[[Fraction], bool]] = {
     "Eq": lambda d: d == 0,
     "Ne": lambda d: d != 0,
     "Ge": lambda d: d >= 0,
@@ -173,7 +172,9 @@ def _about_one(name: str, guards: list[Guard]) -> Iterator[Guard]:
     if start + period > FAR:
         yield from guards
         return
-    allowed = [n for n in range(1, start + period) if all(g.holds({name: n}) for g, _, _ in decided)]
+    allowed = [
+        n for n in range(1, start + period) if all(g.holds({name: n}) for g, _, _ in decided)
+    ]
     recurring = [n for n in allowed if n >= start]
     modulus = next(m for m in _divisors(period) if _recurs(recurring, m, start, period))
     residues = {n % modulus for n in recurring}

@@ -1,4 +1,4 @@
-"""A traced network whose batch, height and width are symbols: sizes and MACs as expressions of them.
+"""A traced network whose batch, height and width are symbols: sizes and MACs are expressions.
 
 It is a `Network` like any other, with expressions where another has integers: recipes, rules and
 costs work on it as they are. The guards say for which sizes it is what the model does; `at` puts
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from dualcost.errors import TraceFileError, UsageError
-from dualcost.expression import Expression, Values, parse, symbol
+from dualcost.expression import Expression, Values, parse
 from dualcost.guard import Guard
 from dualcost.site import Block, ConvSite, Network, Op, Parameter, TensorSpec
 
@@ -95,12 +95,11 @@ class SymbolicNetwork:
 
     def record(self) -> dict[str, Any]:
         """Itself as JSON: an expression that is not an integer is text."""
-        network = mapped(self.network, lambda n: n if isinstance(n, int | str) else _text(n))
         return {
             "schema": SCHEMA,
             "given": self.given,
             "guards": [guard.record() for guard in self.guards],
-            "network": dataclasses.asdict(network),
+            "network": _plain(self.network),
         }
 
     @classmethod
@@ -134,6 +133,8 @@ def mapped(facts: Any, number: Callable[[Any], Any]) -> Any:
     """Facts with every number, of whatever type, replaced."""
     if dataclasses.is_dataclass(facts) and not isinstance(facts, type):
         fields = {f.name: mapped(getattr(facts, f.name), number) for f in dataclasses.fields(facts)}
+        if isinstance(facts, Op) and fields["site"] is not None:
+            fields["macs"] = fields["site"].macs  # the same, in one way of writing it
         return type(facts)(**fields)
     if isinstance(facts, tuple):
         return tuple(mapped(fact, number) for fact in facts)
@@ -142,8 +143,15 @@ def mapped(facts: Any, number: Callable[[Any], Any]) -> Any:
     return number(facts)
 
 
-def _text(number: Any) -> int | str:
-    return int(number) if number.is_Integer else str(number)
+def _plain(facts: Any) -> Any:
+    """Facts as JSON has them, with the text of each expression."""
+    if dataclasses.is_dataclass(facts) and not isinstance(facts, type):
+        return {f.name: _plain(getattr(facts, f.name)) for f in dataclasses.fields(facts)}
+    if isinstance(facts, tuple):
+        return [_plain(fact) for fact in facts]
+    if facts is None or isinstance(facts, dict | str | int):
+        return facts
+    return int(facts) if facts.is_Integer else str(facts)
 
 
 def _network(fields: dict[str, Any]) -> Network:
@@ -161,22 +169,24 @@ def _network(fields: dict[str, Any]) -> Network:
 
 def _op(fields: dict[str, Any]) -> Op:
     site = _site(fields["site"]) if fields["site"] else None
-    return _made(Op, {**fields, "site": site}, ("in_shapes", "out_shapes", "macs"))
+    macs = site.macs if site else fields["macs"]
+    op: Op = _made(Op, {**fields, "site": site, "macs": macs}, ("in_shapes", "out_shapes", "macs"))
+    return op
 
 
 def _block(fields: dict[str, Any]) -> Block:
-    return _made(Block, {**fields, "site": _site(fields["site"])}, ())
+    block: Block = _made(Block, {**fields, "site": _site(fields["site"])}, ())
+    return block
 
 
 def _site(fields: dict[str, Any]) -> ConvSite:
-    return _made(ConvSite, fields, ("in_size", "out_size", "batch"))
+    site: ConvSite = _made(ConvSite, fields, ("in_size", "out_size", "batch"))
+    return site
 
 
 def _made(kind: Callable[..., Any], fields: dict[str, Any], numbers: tuple[str, ...]) -> Any:
     """One record of facts: lists are tuples, and the text of a number is an expression."""
-    return kind(
-        **{name: _read(value, number=name in numbers) for name, value in fields.items()}
-    )
+    return kind(**{name: _read(value, number=name in numbers) for name, value in fields.items()})
 
 
 def _read(value: Any, *, number: bool) -> Any:
@@ -188,8 +198,3 @@ def _read(value: Any, *, number: bool) -> Any:
 def dumped(form: SymbolicNetwork) -> str:
     """The JSON of a closed form."""
     return json.dumps(form.record(), separators=(",", ":"), ensure_ascii=False)
-
-
-def symbols_of(names: Mapping[str, int]) -> dict[str, Any]:
-    """The sympy symbols of some names, to compute with."""
-    return {name: symbol(name) for name in names}

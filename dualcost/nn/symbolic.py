@@ -8,13 +8,18 @@ in an ordinary trace; what is recorded asks no questions of its own (guards are 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
+
+# torch's own symbols are sympy's: it is imported by now
+from sympy import Integer, expand, sympify
 from torch import Tensor, nn
+from torch._dispatch.python import enable_python_dispatcher
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental import _config
 from torch.fx.experimental.symbolic_shapes import (
@@ -22,20 +27,22 @@ from torch.fx.experimental.symbolic_shapes import (
     ShapeEnv,
     StatelessSymbolicContext,
 )
+from torch.overrides import TorchFunctionMode
 
 from dualcost.errors import ModelError, UsageError
 from dualcost.expression import symbol
 from dualcost.guard import Guard, simplified
-from dualcost.nn.trace import _Recorder, _trace_fake
+from dualcost.nn.ops import name_of
+from dualcost.nn.trace import _Recorder, _trace_fake, trace
 from dualcost.site import Network, Op, TensorSpec
 from dualcost.symbolic import SymbolicNetwork, mapped, spoken
-from dualcost.units import size
 
 SPATIAL = {1: "L", 2: "HW", 3: "DHW"}
 # Where the symbols are first tried: no two alike, all divisible by what networks divide by, and not
 # the size that the model may have been built for.
 BATCH = 5
-STEPS = (64, 160, 288, 416)
+STEP = 64
+SMALLEST_BATCH = Guard("Ge", symbol("B"), Integer(2))
 # What torch says when an op takes numbers only.
 _NUMBERS_ONLY = re.compile(r"Found symbolic SymInt at index \d+: (?P<size>.*?) in SymIntArrayRef")
 
@@ -82,7 +89,9 @@ def symbolic_trace(
         attempt = _Attempt(model, inputs, name, shapes, hints)
         try:
             form = attempt.form(given)
-            form.check(**given)
+            if SMALLEST_BATCH in form.guards:
+                form = _of_one_too(form, _Attempt(model, inputs, name, shapes, hints, batch=1))
+            _held_against(form.at(**given), trace(model, inputs, name))
             return form
         except (ModelError, UsageError) as error:
             failure = error
@@ -90,11 +99,57 @@ def symbolic_trace(
     raise failure
 
 
+def _held_against(found: Network, traced: Network) -> None:
+    """Refuse a form that is not an ordinary trace at the sizes that were given.
+
+    Raises:
+        ModelError: torch put a number in the place of a symbol and did not say so.
+    """
+    for ours, theirs in zip(_products(found), _products(traced), strict=False):
+        if (ours.path, ours.macs) != (theirs.path, theirs.macs):
+            raise ModelError(
+                f"{found.name} has no closed form in its sizes: {ours.path} has {ours.macs} MACs "
+                f"by the form and {theirs.macs} when traced",
+                "trace it without symbols, or ask for fewer",
+            )
+    if len(_products(found)) != len(_products(traced)):
+        raise ModelError(
+            f"{found.name} runs other layers at other sizes", "trace it without symbols"
+        )
+
+
+def _products(network: Network) -> list[Op]:
+    return [op for op in network.ops if op.macs != 0]
+
+
+def _of_one_too(form: SymbolicNetwork, of_one: _Attempt) -> SymbolicNetwork:
+    """A form that torch found for batches of two and more, held against one of a single item.
+
+    torch asks whether a batch is 1 to lay out memory; the form holds for it if every product is
+    the same. The sizes must then satisfy the guards of both.
+    """
+    try:
+        single = of_one.form({one: size for one, size in form.given.items() if one != "B"})
+    except ModelError:
+        return form
+    found, others = _products(form.network), _products(single.network)
+    if [(op.name, op.path) for op in found] != [(op.name, op.path) for op in others]:
+        return form
+    pairs = {(op.macs, other.macs) for op, other in zip(found, others, strict=True)}
+    if any(expand(sympify(macs).subs(symbol("B"), 1) - other) != 0 for macs, other in pairs):
+        return form
+    kept = [guard for guard in form.guards if guard != SMALLEST_BATCH]
+    return dataclasses.replace(form, guards=simplified([*kept, *single.guards]))
+
+
 def _named(inputs: Sequence[TensorSpec]) -> tuple[list[tuple[str | int, ...]], dict[str, int]]:
     """The shape of each input with its symbols, and their sizes; alike inputs share theirs."""
     given: dict[str, int] = {}
     shapes: list[tuple[str | int, ...]] = []
     for spec in inputs:
+        if not spec.shape:
+            shapes.append(())
+            continue
         channels = () if "int" in spec.dtype else spec.shape[1:2]
         spatial = spec.shape[1 + len(channels) :]
         letters = SPATIAL.get(len(spatial), "")
@@ -116,31 +171,40 @@ def _named(inputs: Sequence[TensorSpec]) -> tuple[list[tuple[str | int, ...]], d
 def _hints(given: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """Sizes at which the questions are answered: far from the given ones first, then these."""
     spatial = [one for one in given if one != "B"]
-    far = {
-        one: given[one] + STEPS[index % len(STEPS)] + 32 * index
-        for index, one in enumerate(spatial)
-    }
+    far: dict[str, int] = {}
+    for one in spatial:
+        hint = given[one] + STEP
+        while hint in far.values():
+            hint += STEP
+        far[one] = hint
     batch = {one: BATCH for one in given if one == "B"}
     yield {**batch, **far}
     if spatial:
         yield {**batch, **{one: given[one] for one in spatial}}
 
 
-class _SymbolicRecorder(_Recorder):
+class _SymbolicRecorder(_Recorder):  # type: ignore[no-untyped-call]  # torch has no types
     """Records ops with torch's symbols in their shapes, and asks nothing about them itself."""
 
-    def __init__(self, env: ShapeEnv) -> None:
+    def __init__(self, env: ShapeEnv, afterwards: ExitStack) -> None:
         super().__init__()
         self._env = env
-        self.guards: tuple[Any, ...] = ()
-        self._silence = ExitStack()
+        self._afterwards = afterwards
 
     @contextmanager
     def of(self, model: nn.Module) -> Iterator[None]:
         with super().of(model):
             yield
         # the run is over: what is asked from now on is about the record
-        self._silence.enter_context(self._env.suppress_guards())
+        self._afterwards.enter_context(self._env.suppress_guards())
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if "upsample" not in name_of(func):
+            return super().__torch_dispatch__(func, types, args, kwargs)
+        with enable_python_dispatcher():  # the kernel in C++ takes numbers only
+            return super().__torch_dispatch__(func, types, args, kwargs)
 
     def _record(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         with self._env.suppress_guards():
@@ -161,6 +225,7 @@ class _Attempt:
     name: str
     shapes: Sequence[tuple[str | int, ...]]
     hints: Mapping[str, int]
+    batch: int | None = None  # a number in the place of its symbol
 
     def form(self, given: Mapping[str, int]) -> SymbolicNetwork:
         """The closed form.
@@ -171,20 +236,24 @@ class _Attempt:
         """
         env = ShapeEnv(duck_shape=False, specialize_zero_one=False)
         mode = FakeTensorMode(allow_non_fake_inputs=True, shape_env=env)
-        recorder = _SymbolicRecorder(env)
-        sizes = {one: _dynamic(mode, hint) for one, hint in self.hints.items()}
+        mode.cache_enabled = False  # what is remembered of another trace would ask no guards
+        sizes: dict[str, Any] = {
+            one: _dynamic(mode, hint) for one, hint in self.hints.items() if one in given
+        }
         self._symbols = {extent.node.expr: symbol(one) for one, extent in sizes.items()}
+        extents = sizes if self.batch is None else {**sizes, "B": self.batch}
         specs = tuple(
             dataclasses.replace(
                 spec,
                 shape=tuple(
-                    sizes.get(extent, spec.shape[place]) if isinstance(extent, str) else extent
-                    for place, extent in enumerate(shape)
+                    extents.get(extent, actual) if isinstance(extent, str) else extent
+                    for extent, actual in zip(shape, spec.shape, strict=True)
                 ),
             )
             for spec, shape in zip(self.inputs, self.shapes, strict=True)
         )
-        with _without_backends(), _config.patch(**_oblivious()):
+        with _without_backends(), _oblivious(), _Resizing(), ExitStack() as afterwards:
+            recorder = _SymbolicRecorder(env, afterwards)
             try:
                 traced = _trace_fake(self.model, specs, self.name, False, mode, recorder)
             except ModelError as error:
@@ -246,7 +315,8 @@ class _Attempt:
                 known[expression] = self._plain(expression)
             return known[expression]
 
-        return _whole(mapped(traced, number))
+        network: Network = mapped(traced, number)
+        return network
 
     def _guards(self, asked: Any) -> Iterator[Guard]:
         """The guards of one question; of "both" each."""
@@ -306,6 +376,7 @@ class _Attempt:
         )
 
 
+_interpolate = inspect.signature(torch.nn.functional.interpolate)
 _RELATIONS = {
     "Equality": "Eq",
     "Unequality": "Ne",
@@ -314,11 +385,6 @@ _RELATIONS = {
     "LessThan": "Le",
     "StrictLessThan": "Lt",
 }
-
-
-def _whole(network: Network) -> Network:
-    """A block's convolution has the sizes of its first and its last op."""
-    return network
 
 
 def _dynamic(mode: FakeTensorMode, hint: int) -> Any:
@@ -335,6 +401,48 @@ def _without_backends() -> Iterator[None]:
         yield
 
 
-def _oblivious() -> dict[str, bool]:
+def _oblivious() -> Any:
     """Do not ask of every size whether it is 1, where this torch can be told so."""
-    return {"backed_size_oblivious": True} if hasattr(_config, "backed_size_oblivious") else {}
+    if not hasattr(_config, "backed_size_oblivious"):
+        return nullcontext()
+    return _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]  # torch adds it
+
+
+class _Resizing(TorchFunctionMode):
+    """Resizes to symbolic sizes: torch's own way there makes integers of them first."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func is torch.nn.functional.interpolate:
+            asked = _interpolate.bind(*args, **kwargs)
+            asked.apply_defaults()
+            resized = _resized(**asked.arguments)
+            if resized is not None:
+                return resized
+        return func(*args, **kwargs)
+
+
+def _resized(
+    input: Tensor, size: Any, scale_factor: Any, mode: str, align_corners: Any, **others: Any
+) -> Tensor | None:
+    """An image of another size; None for a way of resizing that is not known here."""
+    if input.dim() != 4 or any(others.values()) or mode not in ("nearest", "bilinear"):
+        return None
+    factors = scale_factor if isinstance(scale_factor, list | tuple) else [scale_factor] * 2
+    extents = size if isinstance(size, list | tuple | torch.Size) else [size] * 2
+    if size is None:
+        if any(float(factor) != int(factor) for factor in factors):
+            return None
+        extents = [n * int(f) for n, f in zip(input.shape[2:], factors, strict=True)]
+    aten = torch.ops.aten
+    if mode == "nearest":
+        return aten.upsample_nearest2d.default(input, extents)  # type: ignore[no-any-return]
+    return aten.upsample_bilinear2d.default(  # type: ignore[no-any-return]
+        input, extents, bool(align_corners)
+    )
