@@ -7,7 +7,9 @@ Names: "resnet50" (the zoo, then torchvision), "zoo:NAME", "torchvision:NAME",
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +22,7 @@ from dualcost.tracefile import SUFFIX, Header
 
 TRACES = Path(__file__).parent / "traces"
 ORIGINS = ("zoo", "torchvision")  # a bare name is looked for in this order
+LIBRARIES = (*ORIGINS, "timm")  # what a name may begin with
 
 Announce = Callable[[str], None]
 
@@ -96,10 +99,11 @@ def load(
             )
         from dualcost.nn.trace import trace
 
-        return trace(model, _with_batch(inputs, batch))
+        with redirect_stdout(sys.stderr):
+            return trace(model, _with_batch(inputs, batch))
     origin, name = _split(model)
     if not origin:
-        return _from_code(model, _with_batch(inputs, batch), batch, announce)
+        return _from_code(model, _with_batch(inputs, batch), announce)
     return _named(origin, name, inputs, batch, announce)
 
 
@@ -110,7 +114,7 @@ def _split(model: str) -> tuple[str, str]:
         UnknownNameError: it is neither a known name nor code.
     """
     origin, colon, name = model.rpartition(":")
-    if origin in ORIGINS:
+    if origin in LIBRARIES:
         return origin, name
     if colon:
         return "", model
@@ -138,7 +142,7 @@ def _named(
         inputs = _with_batch(inputs or known, batch)
         if tuple(inputs) == known:
             return tracefile.read(path)
-    cached = _cached(origin, name, inputs)
+    cached = _cached(origin, name, inputs, batch)
     if cached.exists():
         try:
             return tracefile.read(cached)
@@ -147,8 +151,9 @@ def _named(
     announce(f"tracing {origin}:{name}, once for this input")
     from dualcost.nn import sources
 
-    source = (sources.from_zoo if origin == "zoo" else sources.from_torchvision)(name)
-    network = source.trace(_with_batch(inputs or source.inputs, batch))
+    with redirect_stdout(sys.stderr):  # what a model prints is no result
+        source = sources.find(f"{origin}:{name}")
+        network = source.trace(_with_batch(inputs or source.inputs, batch))
     try:
         tracefile.write(network, cached)
     except OutputError as error:  # a cache that cannot be written costs time, nothing else
@@ -156,14 +161,13 @@ def _named(
     return network
 
 
-def _from_code(
-    model: str, inputs: tuple[TensorSpec, ...], batch: int | None, announce: Announce
-) -> Network:
+def _from_code(model: str, inputs: tuple[TensorSpec, ...], announce: Announce) -> Network:
     """A user's own model is traced anew each time: its code may have changed."""
     announce(f"tracing {model}")
     from dualcost.nn import sources
 
-    return sources.from_code(model).trace(inputs)
+    with redirect_stdout(sys.stderr):
+        return sources.find(model).trace(inputs)
 
 
 def _with_batch(inputs: Sequence[TensorSpec], batch: int | None) -> tuple[TensorSpec, ...]:
@@ -184,12 +188,13 @@ def _packaged_with() -> str:
     return tracefile.read_header(_packaged("torchvision", first[0])).versions["torchvision"]
 
 
-def _cached(origin: str, name: str, inputs: Sequence[TensorSpec]) -> Path:
+def _cached(origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None) -> Path:
     """The cache entry of a name and input, for the installed versions of what traces it."""
     from platformdirs import user_cache_path
 
-    makers = (f"{library} {_installed(library)}" for library in ("torch", "torchvision"))
-    key = "\n".join((__version__, str(tracefile.SCHEMA), *makers, origin, name, *map(repr, inputs)))
+    makers = (f"{library} {_installed(library)}" for library in ("torch", "torchvision", "timm"))
+    made_with = (__version__, str(tracefile.SCHEMA), *makers)
+    key = "\n".join((*made_with, origin, name, *map(repr, inputs), str(batch)))
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return user_cache_path("dualcost") / "traces" / f"{name}-{digest}{SUFFIX}"
 

@@ -192,7 +192,7 @@ def profile(
 def _peak_at(network: Network, replacements: Sequence[Replacement]) -> PeakAt:
     found = peak(network, replacements)
     op = network.ops[found.op] if network.ops else None
-    return PeakAt(found.nbytes, f"{op.path or '(root)'}: {op.name}" if op else "")
+    return PeakAt(found.nbytes, op.path or op.name if op else "")
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:

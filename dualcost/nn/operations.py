@@ -50,13 +50,6 @@ _PER_ELEMENT: dict[str, int] = {
     "_safe_softmax": SOFTMAX,
     "_log_softmax": SOFTMAX,
     "native_dropout": 2,
-    # in eval mode: one product and one addition, folded from the statistics
-    "native_batch_norm": 2,
-    "_native_batch_norm_legit": 2,
-    "_native_batch_norm_legit_no_training": 2,
-    "batch_norm_with_update": 2,
-    "cudnn_batch_norm": 2,
-    "miopen_batch_norm": 2,
     "_fused_rms_norm": 4,  # square, sum, divide, scale
     "rms_norm": 4,
     "_weight_norm": 4,
@@ -175,6 +168,14 @@ def _normalised(arguments: Arguments, result: Any) -> int:
     return _elements(result) * (7 if arguments.get("weight") is not None else 5)
 
 
+def _batch_normalised(arguments: Arguments, result: Any) -> int:
+    """In eval mode one product and one addition, folded from the statistics.
+
+    With the statistics of the batch itself, as an instance norm has them, it is a norm like others.
+    """
+    return _normalised(arguments, result) if arguments.get("training") else 2 * _elements(result)
+
+
 def _scores(arguments: Arguments, result: Any) -> int:
     """Attention: the scaling and the softmax of every score."""
     query, key = arguments["query"], arguments["key"]
@@ -214,6 +215,12 @@ _SPECIAL: dict[str, Callable[[Arguments, Any], int]] = {
     "addmv": _bias("self"),
     "baddbmm": _bias("self"),
     "addbmm": _bias("self"),
+    "native_batch_norm": _batch_normalised,
+    "_native_batch_norm_legit": _batch_normalised,
+    "_native_batch_norm_legit_no_training": _batch_normalised,
+    "batch_norm_with_update": _normalised,
+    "cudnn_batch_norm": _batch_normalised,
+    "miopen_batch_norm": _batch_normalised,
     "native_layer_norm": _normalised,
     "native_group_norm": _normalised,
     "instance_norm": _normalised,

@@ -140,6 +140,29 @@ def _torchvision_inputs(name: str) -> tuple[TensorSpec, ...]:
     return min(made, key=lambda specs: prod(specs[0].shape))
 
 
+def from_timm(name: str) -> Source:
+    """A model of timm, without weights, on the input of its own configuration.
+
+    Raises:
+        ModelError: timm is not installed.
+        UnknownNameError: this timm has no such model.
+    """
+    try:
+        import timm
+    except ImportError:
+        raise ModelError("timm is not installed", "pip install 'dualcost[timm]'") from None
+    if not timm.is_model(name):
+        raise UnknownNameError("model of timm", name, timm.list_models(), "see timm.list_models()")
+    known = timm.get_pretrained_cfg(name)
+    size = known.input_size if known is not None else (3, 224, 224)
+    return Source(
+        name=f"timm:{name}",
+        factory=lambda: timm.create_model(name, pretrained=False),
+        inputs=(TensorSpec((1, *size)),),
+        libraries=("timm",),
+    )
+
+
 def torchvision_names() -> tuple[str, ...]:
     """All models of the installed torchvision."""
     from torchvision import models
@@ -253,3 +276,22 @@ def _started_in(folder: Path) -> Iterator[None]:
             if file and Path(file) in (Path(f"{place}.py"), place / "__init__.py"):
                 if top not in before or top in _imported:  # else it is part of a library
                     _imported[name] = folder
+
+
+# What a name begins with, and who finds it.
+FINDERS: dict[str, Callable[[str], Source]] = {
+    "zoo": from_zoo,
+    "torchvision": from_torchvision,
+    "timm": from_timm,
+}
+
+
+def find(name: str) -> Source:
+    """The source of a name with its origin, or of a user's own code.
+
+    Raises:
+        UnknownNameError: nothing is called that.
+        ModelError: it cannot be imported.
+    """
+    origin, _, bare = name.partition(":")
+    return FINDERS[origin](bare) if origin in FINDERS else from_code(name)
