@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import prod
 
 from hypothesis import settings
@@ -110,15 +111,25 @@ def linear(path: str, features: int, classes: int, reads: int) -> Op:
 
 
 def network(*ops: Op, blocks: Iterable[Block] = (), never_run: Iterable[Parameter] = ()) -> Network:
-    """A network of these ops; its parameters follow from them, each name once."""
+    """A network of these ops; its parameters follow from them, each name once.
+
+    The memory of a result follows too, if an op says nothing of it: free before the op that comes
+    after its last reader.
+    """
     parameters = {p.name: p for op in ops for p in _parameters(op)}
     return Network(
         name="hand-made",
         inputs=(TensorSpec(ops[0].in_shapes[0]),) if ops and ops[0].in_shapes else (),
-        ops=ops,
+        ops=tuple(op if op.memory else _remembered(i, op, ops) for i, op in enumerate(ops)),
         parameters=(*parameters.values(), *never_run),
         blocks=tuple(blocks),
     )
+
+
+def _remembered(index: int, op: Op, ops: tuple[Op, ...]) -> Op:
+    last = max((i for i, other in enumerate(ops) if index in other.inputs), default=len(ops))
+    freed = last + 1 if last + 1 < len(ops) else -1
+    return replace(op, memory=tuple((op.itemsize * prod(s), freed) for s in op.out_shapes))
 
 
 def _parameters(op: Op) -> Iterable[Parameter]:
@@ -184,7 +195,10 @@ def networks(draw: st.DrawFn) -> Network:
     """Any network that can be written down, sensible or not."""
     words = st.text(max_size=8)
     names = draw(st.lists(words, unique=True, max_size=5))
-    parameters = tuple(Parameter(n, draw(_shapes), draw(st.booleans())) for n in names)
+    itemsize = st.sampled_from([1, 2, 4, 8])
+    kept = st.builds(Parameter, words, _shapes, st.booleans(), itemsize)
+    parameters = tuple(replace(draw(kept), name=name) for name in names)
+    memory = st.lists(st.tuples(st.integers(0, 10**12), st.integers(-1, 9)), max_size=3)
     ops = []
     for index in range(draw(st.integers(0, 5))):
         at = draw(st.none() | sites())
@@ -200,6 +214,9 @@ def networks(draw: st.DrawFn) -> Network:
                 macs=at.macs if at else draw(st.integers(0, 10**15)),
                 parameters=tuple(draw(st.lists(st.sampled_from(names)))) if names else (),
                 site=at,
+                operations=draw(st.integers(0, 10**15)),
+                itemsize=draw(itemsize),
+                memory=tuple(draw(memory)),
             )
         )
     indices = st.lists(st.integers(0, max(0, len(ops) - 1)), max_size=4).map(tuple)
@@ -211,6 +228,7 @@ def networks(draw: st.DrawFn) -> Network:
         parameters=parameters,
         blocks=tuple(draw(st.lists(blocks, max_size=2))),
         notes=tuple(draw(st.lists(words, max_size=2))),
+        buffers=tuple(draw(st.lists(kept, max_size=2))),
         versions=draw(st.dictionaries(words, words, max_size=2)),
     )
 

@@ -19,6 +19,7 @@ from syrupy.assertion import SnapshotAssertion
 import dualcost
 from dualcost.errors import ExitCode, UnknownNameError
 from dualcost.library import headers
+from dualcost.site import TensorSpec
 
 SCHEMA = json.loads((Path(dualcost.__file__).parent / "render" / "profile.schema.json").read_text())
 
@@ -56,6 +57,9 @@ def as_json(command: Command, *arguments: str) -> Any:
         ["mobilenetv2-cifar", "--conv", "dual", "--G", "16", "--where", "inverted-residual",
          "--bias", "drop", "--but", "M<=32: G=8"],
         ["vit_b_16", "--convention", "paper"],
+        ["vit_b_16", "--convention", "all"],
+        ["resnet18", "--conv", "dual", "--G", "4", "--convention", "all"],
+        ["deeplabv3_resnet50", "--conv", "het", "--P", "4", "--convention", "fvcore"],
         ["inception_v3", "--conv", "dsc"],
         ["fasterrcnn_resnet50_fpn"],
         ["raft_small", "--conv", "standard"],
@@ -66,11 +70,24 @@ def as_json(command: Command, *arguments: str) -> Any:
 def test_json_fits_its_schema_and_adds_up(command: Command, arguments: list[str]) -> None:
     result = as_json(command, *arguments)
     jsonschema.validate(result, SCHEMA, cls=jsonschema.Draft202012Validator)
-    for metric in ("macs", "params", "traffic"):
-        for side in ("before", "after"):
-            total = result["total"][side][metric]
-            assert sum(row[f"{metric}_{side}"] for row in result["rows"]) == total
+    for side in ("before", "after"):
+        sums = result["total"][side]
+        assert list(sums) == [
+            "macs", "operations", "flops", "params", "weight_bytes", "activation_bytes", "traffic"
+        ]  # fmt: skip
+        assert sums["flops"] == 2 * sums["macs"] + sums["operations"]
+        for metric, total in sums.items():
             assert sum(group[side][metric] for group in result["totals"].values()) == total
+            if metric != "flops":  # rows leave it to their readers
+                assert sum(row[f"{metric}_{side}"] for row in result["rows"]) == total
+        assert (
+            0
+            < result["peak"][side]["bytes"]
+            < sums["activation_bytes"]
+            + sum(
+                TensorSpec(tuple(spec["shape"]), spec["dtype"]).nbytes for spec in result["inputs"]
+            )
+        )
 
 
 def test_the_schema_refuses_what_is_not_a_profile(command: Command) -> None:
@@ -187,7 +204,7 @@ class Broken(Small):
         (["profile", "resnet50", "--depth", "-1"], "--depth -1", "--depth 0"),
         (["profile", "resnet50", "--batch", "0"], "batch of 0", "--batch 1"),
         (["profile", "resnet50", "--format", "xml"], "'xml'", "--help"),
-        (["profile", "resnet50", "--convention", "fvcor"], "'fvcor'", "torch"),
+        (["profile", "resnet50", "--convention", "fvcor"], "'fvcor'", "did you mean fvcore?"),
         (["profile", "resnet50", "--input", "3xx4"], "'3xx4'", "1x3x224x224"),
         (["profile", "resnet50", "--input", "1x1x64x64"], "1×1×64×64", "--input"),
         (["profile", "resnet50", "-o", "missing/a.json"], "cannot write missing/a.json", "another"),
@@ -327,6 +344,17 @@ def test_another_input_is_traced_once_and_then_cached(command: Command, tmp_path
     assert (code, again) == (ExitCode.OK, first)
     assert "damaged" in err
     assert command(*arguments)[2] == ""
+
+
+def test_what_a_model_prints_is_no_result(command: Command, tmp_path: Path) -> None:
+    noisy = "import torch\nprint('import')\ndef make():\n    print('build')\n    return Loud()\n"
+    noisy += "class Loud(torch.nn.ReLU):\n    def forward(self, x):\n        print('run')\n"
+    (tmp_path / "noisy.py").write_text(noisy + "        return super().forward(x)\n")
+    words = ("profile", "noisy.py:make", "--input", "1x3", "--format", "json")
+    code, out, err = command(*words)
+    assert code == ExitCode.OK
+    assert json.loads(out)["network"] == "noisy.py:make"
+    assert all(word in err for word in ("import", "build", "run"))
 
 
 def test_a_batch_multiplies_the_macs_and_not_the_parameters(command: Command) -> None:

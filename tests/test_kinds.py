@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import elements, quickly, site
-from sympy import simplify, symbols
+from sympy import simplify, symbols, sympify
 
 from dualcost.cost import Cost
 from dualcost.equations import COST_OF_KIND, D_o, G, K, M, N, P, equation
@@ -101,6 +101,12 @@ def tensors(name: str, M: int, N: int, taps: int, divisor: int, here: int, there
     return elements(*shapes[name])
 
 
+def additions(name: str, N: int, divisor: int, there: int, bias: bool) -> int:
+    """Operations that are no products: two maps are added element by element, and so is a bias."""
+    two = {"dual": True, "het": divisor > 1}.get(name, False)
+    return (two + bias) * N * there
+
+
 small = st.integers(1, 4)
 
 
@@ -117,6 +123,9 @@ def test_a_recipe_costs_what_a_count_of_weights_and_tensors_says(
     assert found.macs == sum(1 for _ in product(range(there), used))
     assert found.params == len(set(used)) + (N if bias else 0)
     assert found.traffic == tensors(name, M, N, taps, divisor, here, there) + (N if bias else 0)
+    assert found.operations == additions(name, N, divisor, there, bias)
+    # bytes are a matter of a network's dtypes
+    assert found.weight_bytes == found.activation_bytes == 0
 
 
 @every_kind
@@ -162,7 +171,9 @@ def test_a_transposed_convolution_starts_from_every_input_position(
         macs = (len(used) - len(enlarged)) * here + len(enlarged) * there
         plain = made_of.cost(taps, M, N, there, here, divisor)
         transposed = made_of.cost(taps, M, N, there, here, divisor, transposed=True)
-        assert transposed == Cost(macs, plain.params, plain.traffic)
+        assert transposed == Cost(
+            macs, plain.params, plain.traffic, additions(name, N, divisor, there, bias=False)
+        )
 
 
 # --- one recipe, every type of number
@@ -187,13 +198,14 @@ def test_integers_fractions_arrays_and_symbols_cost_the_same(
     for index, (cost, row) in enumerate(zip(whole, rows, strict=True)):
         taps, M_, N_, there, here, divisor = row
         at = {K**2: taps, M: M_, N: N_, D_o**2: there, I_POSITIONS: here, G: divisor, P: divisor}
-        for field in ("macs", "params", "traffic"):
+        for field in ("macs", "params", "traffic", "operations"):
             value = getattr(cost, field)
             assert isinstance(value, int)
             assert getattr(exact[index], field) == value
-            assert np.issubdtype(getattr(arrays, field).dtype, np.integer)
-            assert getattr(arrays, field)[index] == value
-            assert getattr(form, field).subs(at) == value
+            array = np.broadcast_to(getattr(arrays, field), len(rows))  # 0 stays a plain 0
+            assert np.issubdtype(array.dtype, np.integer)
+            assert array[index] == value
+            assert sympify(getattr(form, field)).subs(at) == value
 
 
 @pytest.mark.parametrize("name", ["het", "dual", "group"])
@@ -204,6 +216,7 @@ def test_an_array_may_hold_p_or_g_1_next_to_others(name: str) -> None:
     assert found.macs.tolist() == [cost.macs for cost in each]
     assert found.params.tolist() == [cost.params for cost in each]
     assert found.traffic.tolist() == [cost.traffic for cost in each]
+    assert np.broadcast_to(found.operations, 4).tolist() == [cost.operations for cost in each]
 
 
 def test_a_fraction_may_leave_the_integers_and_an_integer_may_not() -> None:
@@ -236,6 +249,7 @@ def test_a_kind_at_a_site_reads_its_sizes() -> None:
             + 128 * (3 * 3 * 64 // 4 + 64)
             + 128
         ),
+        operations=(1 + 1) * (2 * 128 * 28 * 28),  # the sum of the parts, and the bias
     )
     assert KINDS["dual"].at(at, 4, bias=False).params == 128 * (3 * 3 * 64 // 4 + 64)
     unbiased = site(64, 128)

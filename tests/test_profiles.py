@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import astuple, fields
 from functools import cache
 from math import gcd, prod
 from typing import Any
@@ -33,6 +34,7 @@ SAMPLE = sorted(
 )
 # The words of op lines in a trace file, by place.
 GROUP, IN_SHAPES, OUT_SHAPES, MACS, PARAMETERS, SITE = 3, 5, 6, 7, 8, 9
+OPERATIONS, ITEMSIZE, MEMORY = 10, 11, 12
 
 
 @cache
@@ -54,12 +56,9 @@ def asked(kind: str, where: str = "kernel>1 groups=1 transposed=no") -> Rewrite:
     return Rewrite.parse(kind, G, P, where, indivisible="gcd")
 
 
-def added(costs: list[Cost]) -> tuple[int, int, int]:
-    return (
-        sum(cost.macs for cost in costs),
-        sum(cost.params for cost in costs),
-        sum(cost.traffic for cost in costs),
-    )
+def added(costs: list[Cost]) -> tuple[int, ...]:
+    """Every field of a cost, added up without Cost's own sum."""
+    return tuple(sum(getattr(cost, field.name) for cost in costs) for field in fields(Cost))
 
 
 def check_sums(found: Profile) -> None:
@@ -67,7 +66,7 @@ def check_sums(found: Profile) -> None:
     for side in ("before", "after"):
         rows = added([getattr(row, side) for row in found.rows])
         total = getattr(found, side)
-        assert rows == (total.macs, total.params, total.traffic)
+        assert rows == astuple(total)
         index = 0 if side == "before" else 1
         assert rows == added([pair[index] for pair in found.totals.values()])
     assert list(found.totals) == [name for name in TOTALLED if name in found.totals]
@@ -76,7 +75,7 @@ def check_sums(found: Profile) -> None:
 def by_hand(lines: list[Any], kind: str) -> tuple[int, int, int, int]:
     """MACs, then parameters, before and after: the paper's equations over the lines of a file."""
     _, parameters, _, *ops = lines
-    sizes = {name: prod(shape) for name, shape, _ in parameters}
+    sizes = {name: prod(shape) for name, shape, *_ in parameters}
     macs = 0
     new: dict[tuple[str, ...], int] = {}
     of_kept: set[str] = set()
@@ -117,14 +116,29 @@ def test_totals_are_those_of_the_trace_file(name: str) -> None:
     found = profile(loaded(name))
     check_sums(found)
     assert (found.before.macs, found.before.params) == (header["macs"], header["params"])
-    sizes = {key: prod(shape) for key, shape, _ in parameters}
+    sizes = {key: prod(shape) for key, shape, *_ in parameters}
     # every op but the free ones reads its maps and parameters and writes its results
     assert found.before.traffic == sum(
-        sum(prod(shape) for shape in (*op[IN_SHAPES], *op[OUT_SHAPES]))
-        + sum(sizes[key] for key in op[PARAMETERS])
+        op[ITEMSIZE]
+        * (
+            sum(prod(shape) for shape in (*op[IN_SHAPES], *op[OUT_SHAPES]))
+            + sum(sizes[key] for key in op[PARAMETERS])
+        )
         for op in ops
         if op[GROUP] != "free"
     )
+    assert found.before.weight_bytes == sum(
+        prod(shape) * itemsize for _, shape, _, itemsize in parameters
+    )
+    assert found.before.activation_bytes == sum(nbytes for op in ops for nbytes, _ in op[MEMORY])
+    assert found.before.operations == 0  # the default convention counts none
+    every = profile(loaded(name), convention=convention("all"))
+    check_sums(every)
+    assert every.before.operations == sum(op[OPERATIONS] for op in ops)
+    assert every.before.flops == 2 * header["macs"] + every.before.operations
+    assert found.buffers == loaded(name).buffers
+    assert [[b.name, list(b.shape), False, b.itemsize] for b in found.buffers] == header["buffers"]
+    assert found.frozen == sum(prod(shape) for _, shape, trains, _ in parameters if not trains)
     assert len(found.rows) == len(ops) + sum(row.group == NEVER_RUN for row in found.rows)
     assert found.unknown == {
         key: sum(op[GROUP] == "unknown" and op[0] == key for op in ops)
@@ -140,7 +154,10 @@ def test_nothing_changes_without_a_rewrite(name: str) -> None:
     assert all(row.after == row.before and not row.becomes for row in found.rows)
     assert found.replaced == 0
     assert found.decisions == ()
-    assert {found.ratio(metric) for metric in ("macs", "params", "traffic")} == {1.0}
+    assert found.peak[0] == found.peak[1]
+    metrics = ("macs", "flops", "params", "traffic", "weight_bytes", "activation_bytes")
+    assert {found.ratio(metric) for metric in metrics} == {1.0}
+    assert found.ratio("operations") is None  # of those, none were counted before
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -155,8 +172,12 @@ def test_every_kind_costs_what_the_equations_say_over_the_raw_file(name: str) ->
             found.before.params,
             found.after.params,
         ) == by_hand(lines_of(name), kind)
+        # weights of four bytes, new ones as well as old ones
+        assert found.before.weight_bytes == 4 * found.before.params
+        assert found.after.weight_bytes == 4 * found.after.params
         if kind == "standard":  # to replace by the same changes nothing, traffic included
             assert found.after == found.before
+            assert found.peak[0] == found.peak[1]
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -179,9 +200,11 @@ def test_rows_add_up_where_blocks_are_replaced(net: str, rule: str, kind: str) -
         assert row.before.macs == sum(op.macs for op in ops if op.site)
         # what a replaced block had is on its own rows, all of it; a residual sum stays
         gone = [one for one in found.rows if one.path == row.path and one.becomes == REMOVED]
-        assert added([row.before, *(one.before for one in gone)])[::2] == (
+        was = sum((one.before for one in gone), row.before)
+        assert (was.macs, was.traffic, was.activation_bytes) == (
             sum(op.macs for op in ops),
             sum(loaded(name).traffic(op) for op in ops),
+            sum(nbytes for op in ops for nbytes, _ in op.memory),
         )
         assert all(one.after == Cost() for one in gone)
 
@@ -193,12 +216,14 @@ def test_rows_add_up_where_blocks_are_replaced(net: str, rule: str, kind: str) -
 def test_parameters_that_never_run_have_rows(name: str, count: int, prefix: str) -> None:
     _, parameters, _, *ops = lines_of(f"torchvision:{name}")
     read = {key for op in ops for key in op[PARAMETERS]}
-    expected = {key: prod(shape) for key, shape, _ in parameters if key not in read}
+    expected = {key: prod(shape) for key, shape, *_ in parameters if key not in read}
     for wanted in (None, asked("dual")):
         found = profile(loaded(f"torchvision:{name}"), wanted)
         rows = [row for row in found.rows if row.group == NEVER_RUN]
         assert {row.path: row.after.params for row in rows} == expected
-        assert all(row.before == row.after == Cost(0, row.after.params, 0) for row in rows)
+        for row in rows:
+            params = row.after.params
+            assert row.before == row.after == Cost(params=params, weight_bytes=4 * params)
         assert found.rows[-len(rows) :] == tuple(rows)
     # the auxiliary classifiers: two convolutions with norms and two linear layers, or one of each
     assert len(expected) == count
@@ -240,7 +265,10 @@ def test_an_unknown_op_makes_the_total_a_lower_bound() -> None:
     assert found.unknown == {"fft": 2, "roll": 1}
     assert found.partial
     assert not profile(network(*ops[:1])).partial
-    assert found.totals["rest"][0] == Cost(0, 0, 3 * 2 * 8 * 8 * 8)
+    # three times a map is read and one is made, of four bytes an element
+    assert found.totals["rest"][0] == Cost(
+        traffic=4 * 3 * 2 * 8 * 8 * 8, activation_bytes=4 * 3 * 8 * 8 * 8
+    )
 
 
 def test_a_row_says_what_ran() -> None:
@@ -307,15 +335,20 @@ def test_a_network_without_ops_costs_nothing_and_has_no_ratio() -> None:
 
 
 def test_costs_add_and_divide() -> None:
-    assert Cost(1, 2, 3) + Cost(10, 20, 30) == Cost(11, 22, 33)
+    one, ten = Cost(1, 2, 3, 4, 5, 6), Cost(10, 20, 30, 40, 50, 60)
+    assert one + ten == Cost(11, 22, 33, 44, 55, 66)
     assert Cost(21).flops == 42
+    assert Cost(21, operations=7).flops == 2 * 21 + 7
+    assert Cost(21, traffic=10, operations=8).intensity == 5.0
+    assert Cost(21).intensity is None
     assert ratio(1, 4) == 0.25
     assert ratio(0, 4) == 0.0
     assert ratio(4, 0) is None
 
 
 def test_conventions_are_known_by_name() -> None:
-    assert all(convention(name) is CONVENTIONS[name] for name in ("paper", "torch"))
+    assert list(CONVENTIONS) == ["paper", "torch", "fvcore", "all"]
+    assert all(convention(name) is CONVENTIONS[name] for name in CONVENTIONS)
     with pytest.raises(UnknownNameError, match="no convention is called 'papre'") as refused:
         convention("papre")
     assert refused.value.hint == "did you mean paper?"

@@ -60,6 +60,16 @@ def dual_macs(M: int, N: int, G: int) -> int:
     return SIDE * SIDE * N * (3 * 3 * M // G + M)  # D_o*D_o*N*(K*K*M/G + M)
 
 
+def in_bytes(elements: Cost, made: int) -> Cost:
+    """A cost whose elements take four bytes each; `made` counts those of the maps it makes."""
+    return replace(
+        elements,
+        traffic=4 * elements.traffic,
+        weight_bytes=4 * elements.params,
+        activation_bytes=4 * made,
+    )
+
+
 def group_total(found: Profile, group: str) -> tuple[Cost, Cost]:
     """A total, added up again from the rows of one group."""
     before, after = Cost(), Cost()
@@ -489,21 +499,25 @@ def test_a_block_is_replaced_as_a_whole_and_every_total_is_exact() -> None:
         network(*ops, blocks=find_blocks(ops, {})), asked(number=4, where="inverted-residual")
     )
     positions = SIDE * SIDE
-    stem = Cost(positions * 27 * 8, 27 * 8, positions * (3 + 8) + 27 * 8)
+    stem = in_bytes(Cost(positions * 27 * 8, 27 * 8, positions * (3 + 8) + 27 * 8), positions * 8)
     head = Cost(positions * 16 * 10, positions * 16 * 10 + 10)
     weights = {"expand": 8 * 32, "depth": 3 * 3 * 32, "project": 32 * 16}
     traffic = {"expand": 8 + 32, "depth": 32 + 32, "project": 32 + 16}
     before, after = found.totals["convolution"]
-    assert before == stem + Cost(
-        positions * sum(weights.values()),
-        sum(weights.values()),
-        positions * sum(traffic.values()) + sum(weights.values()),
+    assert before == stem + in_bytes(
+        Cost(
+            positions * sum(weights.values()),
+            sum(weights.values()),
+            positions * sum(traffic.values()) + sum(weights.values()),
+        ),
+        made=positions * (32 + 32 + 16),
     )
-    assert after == stem + KINDS["dual"].at(site(8, 16), 4)
+    dual = replace(KINDS["dual"].at(site(8, 16), 4), operations=0)  # counted by `all` alone
+    assert after == stem + in_bytes(dual, made=positions * (16 + 16))
     assert after.macs == stem.macs + dual_macs(8, 16, 4)
     # of three norms the one behind the block is left
-    norms = Cost(0, 2 * 16, 2 * positions * 16 + 2 * 16)
-    inner = Cost(0, 2 * 32, 2 * positions * 32 + 2 * 32)
+    norms = in_bytes(Cost(0, 2 * 16, 2 * positions * 16 + 2 * 16), positions * 16)
+    inner = in_bytes(Cost(0, 2 * 32, 2 * positions * 32 + 2 * 32), positions * 32)
     assert found.totals["norm"] == (inner + inner + norms, norms)
     assert found.totals["linear"][0] == found.totals["linear"][1]
     assert (found.totals["linear"][1].macs, found.totals["linear"][1].params) == (
@@ -511,7 +525,8 @@ def test_a_block_is_replaced_as_a_whole_and_every_total_is_exact() -> None:
         head.params,
     )
     # two activations leave
-    assert found.totals["rest"] == (Cost(0, 0, 2 * 2 * positions * 32), Cost())
+    left = in_bytes(Cost(traffic=2 * 2 * positions * 32), made=2 * positions * 32)
+    assert found.totals["rest"] == (left, Cost())
     assert all(group_total(found, g) == found.totals[g] for g in ("convolution", "norm", "linear"))
     assert [(row.path, row.kind, row.becomes) for row in found.rows] == [
         ("stem", "standard", ""),
@@ -579,5 +594,10 @@ def test_every_convolution_is_decided_once_and_rows_add_up(
     assert len(costed.rows) == len(net.ops)
     kept = [row for row in costed.rows if not row.replaced]
     assert all(row.before == row.after for row in kept)
-    after = sum((r.cost for r in found.replacements), sum((row.before for row in kept), Cost()))
+    after = sum((row.before for row in kept), Cost())
+    for one in found.replacements:
+        M, N = one.site.M, one.site.N
+        # het with P = 1 has no second part
+        two = {"dsc": M, "dual": N, "het": N if one.divisor > 1 else 0}.get(name, 0)
+        after += in_bytes(replace(one.cost, operations=0), made=SIDE * SIDE * (N + two))
     assert costed.after == after

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import quickly
 
 from dualcost.errors import UsageError
-from dualcost.units import SCALES, UNIT_NAMES, check_unit, count, parse_size, percent, size
+from dualcost.units import SCALES, UNIT_NAMES, check_unit, count, memory, parse_size, percent, size
 
 # Below 1000 T, where a float still tells neighbouring counts apart.
 counts = st.integers(0, 15).flatmap(lambda digits: st.integers(0, 10**digits - 1))
@@ -72,6 +72,64 @@ def test_counts_look_like_this() -> None:
     assert count(9_999) == "9999"
     assert count(999_950) == "1.000 M"
     assert count(-25_557_032) == "-25.56 M"
+
+
+BYTES = re.compile(r"([\d,]+)(?:\.(\d+))? (|Ki|Mi|Gi|Ti)B")
+# Below 1024 TiB, by the number of their bits.
+byte_counts = st.integers(0, 50).flatmap(lambda bits: st.integers(0, 2**bits - 1))
+
+
+def bytes_read_back(text: str) -> tuple[Decimal, Decimal, str]:
+    """The bytes that a text shows, half a unit of its last digit, and its prefix."""
+    match = BYTES.fullmatch(text)
+    assert match, text
+    whole, decimals, prefix = match.groups()
+    scale = Decimal(1024) ** ["", "Ki", "Mi", "Gi", "Ti"].index(prefix)
+    value = Decimal(f"{whole.replace(',', '')}.{decimals or '0'}")
+    return value * scale, scale * Decimal(10) ** -len(decimals or "") / 2, prefix
+
+
+@quickly
+@given(byte_counts)
+@example(0)
+@example(1023)
+@example(1024)
+@example(2**20 - 1)  # not "1024 KiB"
+@example(1023 * 1024 + 1023)
+@example(2**50 - 1)
+@example(10 * 2**20 - 1)  # not "10.000 MiB"
+@example(100 * 2**20 - 1)
+@example(1000 * 2**20 - 1)  # not "1,000.0 MiB"
+def test_bytes_read_back_are_within_half_a_unit_of_the_last_digit(nbytes: int) -> None:
+    text = memory(nbytes)
+    shown, half, prefix = bytes_read_back(text)
+    assert abs(shown - nbytes) <= half
+    if nbytes < 1024:
+        assert text == f"{nbytes} B"
+        return
+    number = text.split()[0].replace(",", "")
+    assert len(number.replace(".", "")) == 4
+    if prefix != "Ti":  # it has no larger prefix to give way to
+        assert 1 <= float(number) < 1024
+
+
+@quickly
+@given(byte_counts, byte_counts)
+def test_more_bytes_never_look_like_fewer(one: int, other: int) -> None:
+    fewer, more = sorted((one, other))
+    assert bytes_read_back(memory(fewer))[0] <= bytes_read_back(memory(more))[0]
+
+
+def test_bytes_look_like_this() -> None:
+    assert memory(102_228_128) == "97.49 MiB"  # 102,228,128 / 1024 / 1024
+    assert memory(11_038_720) == "10.53 MiB"
+    assert memory(0) == "0 B"
+    assert memory(1023) == "1023 B"
+    assert memory(1024) == "1.000 KiB"
+    assert memory(1_048_575) == "1.000 MiB"
+    assert memory(1000 * 1024) == "1,000 KiB"
+    assert memory(3 * 2**40) == "3.000 TiB"
+    assert memory(5000 * 2**40) == "5,000 TiB"
 
 
 def test_an_unknown_unit_is_refused_with_the_known_ones() -> None:

@@ -1,0 +1,663 @@
+"""Memory by liveness, against a simulation, sums by hand, real modules, and torch's allocator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import accumulate
+from math import prod
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from models import Forward, floats, integers, tensor_of, weight
+from networks import conv, network, plain, quickly, site
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity
+from torch.profiler import profile as torch_profile
+
+from dualcost import library
+from dualcost.kinds import KINDS
+from dualcost.memory import Peak, activation_bytes, peak
+from dualcost.nn import sources
+from dualcost.nn.build import build
+from dualcost.nn.convert import convert
+from dualcost.nn.trace import _trace_real, trace
+from dualcost.profiles import PeakAt, profile
+from dualcost.rewrite import Replacement, Rewrite, rewrite
+from dualcost.site import ACTIVATION, ConvSite, Network, Op, TensorSpec
+
+# --- a simulation: which byte is alive when
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network, what is replaced in it, and for each op the one in whose memory its result is."""
+
+    net: Network
+    replacements: tuple[Replacement, ...]
+    memory_of: tuple[int, ...]
+
+
+def replacement(ops: tuple[int, ...], at: ConvSite, kind: str, divisor: int) -> Replacement:
+    made_of = KINDS[kind]
+    return Replacement(ops, "b", "", "", at, made_of, divisor, made_of.at(at, divisor))
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    """A trunk of plain ops, in-place ops, convolutions and blocks, some of them replaced."""
+    channels, side = 4, 3
+    shape = (1, channels, side, side)
+    ops: list[Op] = []
+    memory_of: list[int] = []
+    outside: list[int] = []  # ops whose results what comes later may read
+    replacements: list[Replacement] = []
+
+    def add(op: Op, *, own: bool = True) -> int:
+        ops.append(op)
+        memory_of.append(len(ops) - 1 if own else memory_of[op.inputs[0]])
+        return len(ops) - 1
+
+    now = add(plain("relu", ACTIVATION, shape, -1))
+    for what in draw(st.lists(st.sampled_from(["plain", "in place", "conv", "block"]), max_size=6)):
+        outside.append(now)
+        before = len(ops)
+        if what == "plain":
+            reads = (now, *draw(st.lists(st.sampled_from(outside), max_size=1)))
+            now = add(plain("add", "elementwise", shape, *reads))
+        elif what == "in place":
+            now = add(plain("relu_", ACTIVATION, shape, now), own=False)
+        elif what == "conv":
+            now = add(conv("b", site(channels, channels, side=side), now))
+        else:
+            wide = draw(st.integers(1, 3)) * channels
+            now = add(conv("b.0", site(channels, wide, 1, side), now))
+            if draw(st.booleans()):
+                now = add(plain("relu_", ACTIVATION, (1, wide, side, side), now), own=False)
+            now = add(conv("b.1", site(wide, wide, 3, side, groups=wide), now))
+            if draw(st.booleans()):
+                now = add(plain("relu", ACTIVATION, (1, wide, side, side), now))
+            now = add(conv("b.2", site(wide, channels, 1, side), now))
+        if what in ("conv", "block") and draw(st.booleans()):
+            kind = draw(st.sampled_from(list(KINDS)))
+            divisor = draw(st.sampled_from([1, 2, 4])) if KINDS[kind].letter else 1
+            at = site(channels, channels, side=side)
+            replacements.append(replacement(tuple(range(before, len(ops))), at, kind, divisor))
+    end = len(ops)
+    lives = []
+    for index, op in enumerate(ops):
+        if memory_of[index] != index:
+            lives.append(op)
+            continue
+        readings = [(i, memory_of[r]) for i, o in enumerate(ops) for r in o.inputs if r >= 0]
+        last = max((i for i, read in readings if read == index), default=index)
+        freed = draw(st.sampled_from([-1, *range(last + 1, end)]))
+        made = [(draw(st.integers(1, 999)), freed)]
+        if op.site is None and draw(st.booleans()):  # indices, which die at once or live on
+            made.append((draw(st.integers(1, 999)), draw(st.sampled_from([-1, index + 1]))))
+        lives.append(replace(op, memory=tuple(made)))
+    net = replace(network(*ops), ops=tuple(lives))
+    return Program(net, tuple(replacements), tuple(memory_of))
+
+
+def simulated(program: Program, *, rewritten: bool) -> Peak:
+    """The peak by asking at every op of every map whether it is alive."""
+    ops, end = program.net.ops, len(program.net.ops)
+    alive: dict[tuple[int, int], set[int]] = {
+        (index, place): set(range(index, end if freed < 0 else freed))
+        for index, op in enumerate(ops)
+        for place, (_, freed) in enumerate(op.memory)
+    }
+    scratch = dict.fromkeys(range(end), 0)
+    for one in program.replacements if rewritten else ():
+        last = one.ops[-1]
+        inside = [key for key in alive if key[0] in one.ops[:-1]]
+        for key in inside:  # who held it holds the result
+            alive[last, 0] |= {time for time in alive[key] if time >= last}
+        given_by = program.memory_of[ops[one.ops[0]].inputs[0]]
+        alive[given_by, 0] |= set(range(given_by, last + 1))
+        for key in inside:
+            del alive[key]
+        map_bytes = 4 * 4 * 3 * 3  # 4 channels of 3*3, four bytes each; M and N are alike
+        two_parts = one.kind.name in ("dsc", "dual") or (one.kind.name == "het" and one.divisor > 1)
+        scratch[last] = map_bytes if two_parts else 0
+    given = 4 * 4 * 3 * 3  # the input
+    totals = [
+        given
+        + scratch[time]
+        + sum(ops[i].memory[place][0] for (i, place), times in alive.items() if time in times)
+        for time in range(end)
+    ]
+    return Peak(max(totals), totals.index(max(totals)))
+
+
+@settings(quickly, max_examples=300)
+@given(programs())
+def test_the_peak_is_that_of_a_simulation(program: Program) -> None:
+    assert peak(program.net) == simulated(program, rewritten=False)
+    assert peak(program.net, program.replacements) == simulated(program, rewritten=True)
+
+
+@quickly
+@given(programs())
+def test_the_peak_lies_between_the_largest_op_and_everything_at_once(program: Program) -> None:
+    net = program.net
+    given = sum(spec.nbytes for spec in net.inputs)
+    found = peak(net).nbytes
+    assert given + max(op.allocated for op in net.ops) <= found <= given + activation_bytes(net)
+    assert activation_bytes(net) == sum(nbytes for op in net.ops for nbytes, _ in op.memory)
+
+
+def test_a_network_that_makes_nothing_has_the_peak_of_its_inputs() -> None:
+    inputs = (TensorSpec((2, 3)), TensorSpec((5,), "int64"), TensorSpec((7,), "bool"))
+    # 2*3 of four bytes, 5 of eight, 7 of one
+    assert peak(Network("", inputs, (), ())) == Peak(2 * 3 * 4 + 5 * 8 + 7, 0)
+    assert profile(Network("", inputs, (), ())).peak == (PeakAt(71, ""), PeakAt(71, ""))
+
+
+# --- by hand
+
+
+@pytest.mark.parametrize(
+    ("kind", "divisor", "elements"),
+    [
+        ("standard", 1, 0),
+        ("group", 4, 0),
+        ("dsc", 1, 8 * 5 * 5),  # the depthwise part's M channels, of the size of the output
+        ("dual", 4, 16 * 5 * 5),  # the second part's N channels
+        ("het", 4, 16 * 5 * 5),
+        ("het", 1, 0),  # no second part runs
+    ],
+)
+def test_the_maps_inside_a_kind(kind: str, divisor: int, elements: int) -> None:
+    at = site(8, 16, side=10, stride=2)  # 8×10×10 → 16×5×5
+    assert KINDS[kind].scratch(at, divisor) == elements
+    net = network(conv("a", site(3, 8, side=10)), conv("b", at, 0))
+    image, first, second = 3 * 10 * 10, 8 * 10 * 10, 16 * 5 * 5
+    changed = (replacement((1,), at, kind, divisor),)
+    assert peak(net) == Peak(4 * (image + first + second), 1)
+    assert peak(net, changed) == Peak(4 * (image + first + second + elements), 1)
+
+
+def test_the_input_of_a_replaced_block_lives_until_its_end_though_a_view_hands_it_on() -> None:
+    shape = (1, 8, 4, 4)
+    ops = (
+        plain("relu", ACTIVATION, shape, -1),
+        Op("view", "", "", "free", (0,), (shape,), (shape,)),
+        conv("d", site(8, 8, side=4, groups=8), 1),
+        conv("p", site(8, 16, 1, 4), 2),
+    )
+    small, large = 4 * 8 * 4 * 4, 4 * 16 * 4 * 4
+    memory = (((small, 3),), (), ((small, -1),), ((large, -1),))  # relu's map dies with the view
+    lives = tuple(replace(op, memory=m) for op, m in zip(ops, memory, strict=True))
+    net = replace(network(*ops), ops=lives)
+    assert peak(net) == Peak(small + small + large, 3)  # the input, d's and p's
+    changed = (replacement((2, 3), site(8, 16, side=4), "standard", 1),)
+    # d's map is gone, but relu's is read by what stands for d and p
+    assert peak(net, changed) == Peak(small + small + large, 3)
+
+
+def test_the_peak_of_resnet50_is_that_of_its_first_bottleneck() -> None:
+    found = profile(library.load("torchvision:resnet50"))
+    image = 3 * 224 * 224 * 4
+    pooled = 64 * 56 * 56 * 4  # the block's input
+    # three maps of 256 channels: the residual branch, the shortcut's convolution, and its norm
+    wide = 256 * 56 * 56 * 4
+    assert image + pooled + 3 * wide == 11_038_720
+    assert found.peak == (PeakAt(11_038_720, "layer1.0.downsample.1"),) * 2
+
+
+def test_the_peak_of_vgg16_is_that_of_its_second_convolution() -> None:
+    net = library.load("torchvision:vgg16")
+    image, first = 3 * 224 * 224 * 4, 64 * 224 * 224 * 4
+    assert profile(net).peak[0] == PeakAt(image + 2 * first, "features.2")
+    # a second part has a map of its own: dual's 1×1 one of N channels, dsc's depthwise one of M
+    for kind, parts in (("group", 1), ("dsc", 2), ("dual", 2)):
+        G = 4 if KINDS[kind].letter else None
+        asked = Rewrite.parse(kind, G, None, "kernel>1 first=no")
+        assert profile(net, asked).peak == (
+            PeakAt(image + 2 * first, "features.2"),
+            PeakAt(image + (1 + parts) * first, "features.2"),
+        )
+
+
+# --- a rewrite promises what the real modules take
+
+BLOCKS = {
+    "resnet18": "kernel>1 first=no",
+    "vgg16": "kernel>1 first=no",
+    "mobilenet_v2": "inverted-residual",
+    "mobilenetv1-imagenet": "separable",
+    "mobilenet_v3_small": "block=inverted-residual",
+    "mnasnet1_0": "separable",
+}
+
+
+@pytest.mark.parametrize("kind", ["standard", "group", "dsc", "dual", "het"])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_peak_after_a_rewrite_is_that_of_the_converted_model(name: str, kind: str) -> None:
+    net = library.load(name)
+    origin, _, bare = net.name.partition(":")
+    source = (sources.from_zoo if origin == "zoo" else sources.from_torchvision)(bare)
+    letter = KINDS[kind].letter
+    G, P = (4 if letter == one else None for one in "GP")
+    asked = Rewrite.parse(kind, G, P, BLOCKS[name], indivisible="gcd")
+    promised = peak(net, rewrite(net, asked).checked().replacements).nbytes
+    converted = trace(convert(build(source.factory, name), asked, source.inputs), source.inputs)
+    executed = peak(converted).nbytes
+    if kind in ("standard", "group", "dsc"):
+        assert promised == executed
+    else:
+        # the recipe's parts are added up in place; eager modules may make a new map of the sum,
+        # and het sorts its channels and runs its 1×1 in pieces
+        assert promised <= executed
+
+
+# --- torch's own allocator on real runs
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Memory that was taken (+) or given back (−), and the aten op during which it was."""
+
+    nbytes: int
+    address: int
+    during: int | None
+
+
+def allocations(model: nn.Module, specs: tuple[TensorSpec, ...]) -> list[Allocation]:
+    """What torch's profiler sees of its CPU allocator while a model runs."""
+    inputs = [tensor_of(spec) for spec in specs]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # as the trace does
+    try:
+        with torch.no_grad():
+            model.eval()(*inputs)  # so that nothing is taken for the first time below
+            with torch_profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run:
+                result = model(*inputs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    del result
+    results: Any = run.profiler.kineto_results
+    found: list[tuple[int, Allocation]] = []
+
+    def walk(event: Any, top: int | None) -> None:
+        tag, fields = event.typed
+        if tag == torch._C._profiler._EventType.Allocation:
+            one = Allocation(fields.alloc_size, fields.ptr, top)
+            found.append((event.start_time_ns, one))
+        inside_op = tag == torch._C._profiler._EventType.TorchOp
+        for child in event.children:
+            walk(child, top if top is not None or not inside_op else event.id)
+
+    for root in results.experimental_event_tree():
+        walk(root, None)
+    ordered = [one for _, one in sorted(found, key=lambda pair: pair[0])]
+    # the profiler's flat list of events says the same
+    flat = [event.nbytes() for event in results.events() if event.name() == "[memory]"]
+    assert highest(flat) == highest([one.nbytes for one in ordered])
+    return ordered
+
+
+def highest(changes: list[int]) -> int:
+    """The largest running sum."""
+    return max(accumulate(changes), default=0)
+
+
+def kept(found: list[Allocation]) -> list[int]:
+    """What was not taken and given back within one and the same op: no kernel's workspace."""
+    taken: dict[int, int] = {}
+    workspace: set[int] = set()
+    for index, one in enumerate(found):
+        if one.nbytes > 0:
+            taken[one.address] = index
+        elif one.address in taken:
+            start = taken.pop(one.address)
+            if one.during is not None and one.during == found[start].during:
+                workspace |= {start, index}
+    return [one.nbytes for index, one in enumerate(found) if index not in workspace]
+
+
+def lasting(net: Network) -> Network:
+    """A network without the results that die with the op that made them, as max_pool's indices."""
+
+    def outlives(index: int, op: Op) -> tuple[tuple[int, int], ...]:
+        # of the last op the first result is the network's; nobody saw the others die
+        if index + 1 == len(net.ops):
+            return op.memory[:1]
+        # an empty result (the statistics that a norm does not save) takes no memory
+        return tuple(
+            (nbytes, freed) for nbytes, freed in op.memory if nbytes and freed != index + 1
+        )
+
+    ops = (replace(op, memory=outlives(i, op)) for i, op in enumerate(net.ops))
+    return replace(net, inputs=(), ops=tuple(ops))
+
+
+def attention() -> nn.Module:
+    return Forward(lambda m, q, k, v: (q @ k.transpose(-1, -2)).softmax(-1) @ v)
+
+
+def vision_transformer() -> nn.Module:
+    made: nn.Module = torchvision.models.VisionTransformer(64, 16, 2, 4, 64, 128)
+    return made
+
+
+WITHOUT_CONVOLUTIONS: dict[str, tuple[Callable[[], nn.Module], tuple[TensorSpec, ...]]] = {
+    "mlp": (
+        lambda: nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(-1)),
+        (floats(3, 8),),
+    ),
+    "in place": (
+        lambda: nn.Sequential(nn.Linear(8, 16), nn.ReLU(inplace=True), nn.Linear(16, 4)),
+        (floats(3, 8),),
+    ),
+    "attention": (attention, (floats(2, 5, 8), floats(2, 5, 8), floats(2, 5, 8))),
+    "encoder": (
+        lambda: nn.TransformerEncoderLayer(16, 2, 32, batch_first=True),
+        (floats(1, 5, 16),),
+    ),
+    "encoder, norm first": (
+        lambda: nn.TransformerEncoderLayer(
+            16, 2, 32, batch_first=True, norm_first=True, activation="gelu"
+        ),
+        (floats(1, 5, 16),),
+    ),
+    "embedding": (
+        lambda: nn.Sequential(nn.Embedding(10, 6), nn.LayerNorm(6), nn.Linear(6, 3)),
+        (integers(2, 7),),
+    ),
+    "gru": (lambda: nn.GRU(8, 16, 2), (floats(5, 3, 8),)),
+}
+WITH_CONVOLUTIONS: dict[str, Callable[[], nn.Module]] = {
+    "resnet18": torchvision.models.resnet18,
+    "mobilenet_v2": torchvision.models.mobilenet_v2,
+    "densenet121": torchvision.models.densenet121,
+    "squeezenet1_1": torchvision.models.squeezenet1_1,
+    "vgg11": torchvision.models.vgg11,
+    "shufflenet_v2_x0_5": torchvision.models.shufflenet_v2_x0_5,
+    "efficientnet_b0": torchvision.models.efficientnet_b0,
+    "vision transformer": vision_transformer,
+}
+
+
+def inputs_of(specs: tuple[TensorSpec, ...]) -> int:
+    return sum(spec.nbytes for spec in specs)
+
+
+@pytest.mark.parametrize("name", WITHOUT_CONVOLUTIONS)
+def test_without_convolutions_the_peak_is_that_of_the_allocator(name: str) -> None:
+    factory, specs = WITHOUT_CONVOLUTIONS[name]
+    model = factory()
+    ours = peak(trace(model, specs)).nbytes - inputs_of(specs)
+    assert ours == highest([one.nbytes for one in allocations(model, specs)])
+
+
+@pytest.mark.parametrize("name", WITH_CONVOLUTIONS)
+def test_an_allocator_sees_our_maps_one_by_one_and_besides_them_workspace(name: str) -> None:
+    specs = (floats(1, 3, 64, 64),)
+    model = WITH_CONVOLUTIONS[name]()
+    net = trace(model, specs)
+    found = allocations(model, specs)
+    real = highest([one.nbytes for one in found])
+    assert peak(net).nbytes - inputs_of(specs) <= real
+    # what no op gives back before it ends: our maps, each in its place, and no others
+    ours = lasting(net)
+    assert [nbytes for nbytes in kept(found) if nbytes > 0] == [
+        nbytes for op in ours.ops for nbytes, _ in op.memory
+    ]
+    # and they are given back when ours are
+    assert peak(ours).nbytes == highest(kept(found)) <= real
+
+
+# --- lifetimes
+
+
+def memory_of(
+    function: Callable[..., Any], *specs: TensorSpec, **attributes: Any
+) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
+    """The ops of a forward, each with its memory."""
+    found = trace(Forward(function, **attributes), specs)
+    return [(op.name, op.memory) for op in found.ops]
+
+
+def test_views_and_operations_in_place_take_no_memory() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        y = x.exp()
+        z = y.view(-1)[2:].unsqueeze(0)
+        z.add_(1)
+        z.relu_()
+        return y.transpose(0, 1)
+
+    assert memory_of(forward, floats(4, 8)) == [
+        ("exp", ((4 * 8 * 4, -1),)),
+        ("view", ()),
+        ("slice", ()),
+        ("unsqueeze", ()),
+        ("add_", ()),
+        ("relu_", ()),
+        ("transpose", ()),
+    ]
+
+
+def test_what_writes_to_the_input_takes_no_memory() -> None:
+    assert memory_of(lambda m, x: x.mul_(2), floats(4)) == [("mul_", ())]
+
+
+def test_a_view_keeps_the_whole_map_alive() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        y = x.exp()
+        y = y[:1]  # the variable goes to a part, which holds the whole
+        y = y.sin()
+        return y.cos()
+
+    assert memory_of(forward, floats(4, 8)) == [
+        ("exp", ((4 * 8 * 4, 3),)),  # free before cos
+        ("slice", ()),
+        ("sin", ((8 * 4, -1),)),  # y still holds it when the run ends
+        ("cos", ((8 * 4, -1),)),
+    ]
+
+
+def test_a_map_dies_when_its_last_variable_goes_not_at_its_last_use() -> None:
+    def lets_go(m: Any, x: Tensor) -> Tensor:
+        x = x.exp()
+        x = x.sin()
+        x = x.cos()
+        return x.tan()
+
+    def holds(m: Any, x: Tensor) -> Tensor:
+        y = x.exp()
+        return y.sin().cos().tan()
+
+    n = 4 * 4
+    exp, sin, cos, tan = (name for name, _ in memory_of(lets_go, floats(4)))
+    assert memory_of(lets_go, floats(4)) == [
+        (exp, ((n, 2),)),
+        (sin, ((n, 3),)),
+        (cos, ((n, -1),)),
+        (tan, ((n, -1),)),
+    ]
+    assert memory_of(holds, floats(4))[0] == ("exp", ((n, -1),))
+
+
+def test_a_map_kept_in_a_list_lives_until_the_list_is_used() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        found = []
+        for _ in range(3):
+            x = x.exp()
+            found.append(x)
+        joined = torch.cat(found)
+        del found, x
+        joined = joined.sin()
+        return joined.cos()
+
+    n = 4 * 4
+    net = trace(Forward(forward), (floats(4),))
+    assert [op.memory for op in net.ops] == [
+        ((n, 4),),
+        ((n, 4),),
+        ((n, 4),),
+        ((3 * n, 5),),
+        ((3 * n, -1),),
+        ((3 * n, -1),),
+    ]
+    # the input, three maps in the list, and their concatenation
+    assert peak(net) == Peak(n + 3 * n + 3 * n, 3)
+
+
+def test_indices_of_a_max_pool_that_nobody_asks_for_die_at_once() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        pooled = nn.functional.max_pool2d(x, 2)
+        del x
+        pooled = pooled.exp()
+        return pooled.sin()
+
+    def asks(m: Any, x: Tensor) -> Tensor:
+        values, indices = nn.functional.max_pool2d(x, 2, return_indices=True)
+        return nn.functional.max_unpool2d(values, indices, [2, 2])
+
+    pooled = 3 * 4 * 4
+    assert memory_of(forward, floats(1, 3, 8, 8))[0] == (
+        "max_pool2d_with_indices",
+        ((4 * pooled, 2), (8 * pooled, 1)),  # indices are int64
+    )
+    assert memory_of(asks, floats(1, 3, 8, 8))[0][1] == ((4 * pooled, -1), (8 * pooled, -1))
+
+
+def test_each_result_of_an_op_has_its_own_life() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        values, indices = x.topk(2)
+        del indices
+        values = values.exp()
+        values = values.sin()
+        return values.cos()
+
+    assert memory_of(forward, floats(3, 9))[0] == (
+        "topk",
+        ((3 * 2 * 4, 2), (3 * 2 * 8, 1)),
+    )
+    # parts of a split share the memory of the whole
+    names = memory_of(lambda m, x: torch.cat(x.exp().split(2)[::-1]), floats(4))
+    assert [memory != () for _, memory in names] == [True, False, True]
+
+
+def test_weights_and_constants_are_no_activations() -> None:
+    found = memory_of(lambda m, x: x @ m.w.t() + m.c, floats(2, 3), w=weight(5, 3), c=torch.ones(5))
+    assert found == [
+        ("t", ()),
+        ("mm", ((2 * 5 * 4, -1),)),
+        ("add", ((2 * 5 * 4, -1),)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "shufflenet_v2_x0_5", "vgg11"])
+def test_fake_tensors_live_as_long_as_real_ones(name: str) -> None:
+    specs = (floats(1, 3, 64, 64),)
+    model = WITH_CONVOLUTIONS[name]().eval()
+    fake = trace(model, specs)
+    real = _trace_real(model, specs, "", False, "")
+    assert [op.memory for op in fake.ops] == [op.memory for op in real.ops]
+    assert peak(fake) == peak(real)
+
+
+@pytest.mark.parametrize("name", WITHOUT_CONVOLUTIONS)
+def test_fake_tensors_live_as_long_as_real_ones_without_convolutions(name: str) -> None:
+    factory, specs = WITHOUT_CONVOLUTIONS[name]
+    model = factory().eval()
+    fake, real = trace(model, specs), _trace_real(model, specs, "", False, "")
+    assert [op.memory for op in fake.ops] == [op.memory for op in real.ops]
+
+
+def test_a_second_trace_of_a_model_finds_the_same_memory() -> None:
+    model = torchvision.models.squeezenet1_1()
+    first, again = (trace(model, (floats(1, 3, 64, 64),)) for _ in range(2))
+    assert first == again
+
+
+# --- bytes
+
+
+def small() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+
+
+@pytest.mark.parametrize(("dtype", "itemsize"), [("float16", 2), ("bfloat16", 2), ("float64", 8)])
+def test_bytes_are_those_of_the_dtype(dtype: str, itemsize: int) -> None:
+    model = small().to(getattr(torch, dtype))
+    found = profile(trace(model, (TensorSpec((1, 3, 10, 10), dtype),)))
+    weights, image, made = 3 * 3 * 3 * 8 + 2 * 8, 3 * 10 * 10, 8 * 8 * 8
+    assert found.before.params == weights
+    assert found.before.weight_bytes == itemsize * weights
+    assert found.before.activation_bytes == itemsize * 3 * made  # a map of each layer
+    # each layer reads a map and makes one; the norm also reads its mean and variance
+    assert found.before.traffic == itemsize * (image + made + 4 * made + weights + 2 * 8)
+    assert [row.before.activation_bytes for row in found.rows] == [itemsize * made] * 3
+    # the norm reads the convolution's map and makes its own, or the activation the norm's
+    assert found.peak[0].nbytes == itemsize * (image + 2 * made)
+    # mean and variance are of the dtype, the count of batches is an int64
+    assert [(b.name, b.numel, b.nbytes) for b in found.buffers] == [
+        ("1.running_mean", 8, 8 * itemsize),
+        ("1.running_var", 8, 8 * itemsize),
+        ("1.num_batches_tracked", 1, 8),
+    ]
+
+
+def test_frozen_parameters_are_counted_and_buffers_are_none() -> None:
+    model = small()
+    model[0].weight.requires_grad_(False)
+    found = profile(trace(model, (floats(1, 3, 10, 10),)))
+    assert found.frozen == 3 * 3 * 3 * 8
+    assert found.before.params == sum(p.numel() for p in model.parameters())
+    assert sum(b.numel for b in found.buffers) == sum(b.numel() for b in model.buffers())
+    assert profile(trace(small(), (floats(1, 3, 10, 10),))).frozen == 0
+
+
+def test_weights_of_two_dtypes_are_each_counted_in_their_own() -> None:
+    model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 7))
+    model[1].double()
+    found = trace(
+        Forward(lambda m, x: m.b(m.a(x).double()), a=model[0], b=model[1]), (floats(2, 3),)
+    )
+    cost = profile(found).before
+    assert cost.weight_bytes == 4 * (3 * 5 + 5) + 8 * (5 * 7 + 7)
+    assert cost.activation_bytes == 2 * 5 * 4 + 2 * 5 * 8 + 2 * 7 * 8
+
+
+def test_a_result_of_integers_takes_eight_bytes_an_element() -> None:
+    found = trace(Forward(lambda m, x: x.argmax(1)), (floats(6, 9),))
+    (op,) = found.ops
+    assert (op.itemsize, op.memory) == (8, ((6 * 8, -1),))
+    assert peak(found).nbytes == 6 * 9 * 4 + 6 * 8
+
+
+def test_an_input_of_integers_takes_eight_bytes_an_element() -> None:
+    found = trace(nn.Embedding(10, 3), (integers(2, 7),))
+    assert peak(found).nbytes == 2 * 7 * 8 + prod((2, 7, 3)) * 4
+
+
+@cache
+def packaged() -> list[str]:
+    return [f"{origin}:{name}" for origin in library.ORIGINS for name in library.names(origin)[::7]]
+
+
+@pytest.mark.parametrize("name", packaged())
+def test_packaged_traces_free_a_map_after_it_was_last_read(name: str) -> None:
+    net = library.load(name)
+    for index, op in enumerate(net.ops):
+        for nbytes, freed in op.memory:
+            assert nbytes >= 0
+            assert freed == -1 or index < freed < len(net.ops)
+    for index, op in enumerate(net.ops):
+        for source in op.inputs:
+            if source >= 0 and net.ops[source].memory:
+                assert any(freed == -1 or freed > index for _, freed in net.ops[source].memory)
+    given = sum(spec.nbytes for spec in net.inputs)
+    found = peak(net)
+    assert given + max(op.allocated for op in net.ops) <= found.nbytes
+    assert found.nbytes <= given + activation_bytes(net)
