@@ -91,11 +91,13 @@ def _fvcore(op: Op) -> int:
     """What fvcore counts besides products (fvcore/nn/flop_count.py and jit_handles.py, 0.1.5)."""
     ours = op.out_shapes[0] if op.out_shapes else ()
     theirs = op.in_shapes[0] if op.in_shapes else ()
-    if op.name == "native_batch_norm":
+    if op.name == "native_batch_norm" and not op.module.startswith("InstanceNorm"):
         return prod(theirs) * (2 if op.parameters else 1)
-    if op.name in ("native_layer_norm", "native_group_norm"):
+    if op.name in ("native_batch_norm", "native_layer_norm", "native_group_norm"):
         return prod(theirs) * (5 if op.parameters else 4)
-    # adaptive pooling to 1×1 runs as a mean that keeps its dimensions
+    # adaptive pooling to 1×1 runs as a mean that keeps its dimensions; fvcore knows it in 2-d
+    if op.module == "AdaptiveAvgPool1d":
+        return 0
     if op.name == "_adaptive_avg_pool2d" or (
         op.name == "mean" and len(theirs) == len(ours) == 4 and ours[2:] == (1, 1)
     ):

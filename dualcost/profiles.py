@@ -239,9 +239,13 @@ def _costs(network: Network, convention: Convention, gone: frozenset[int]) -> li
     ]
 
 
-def _recipe_cost(replacement: Replacement, op: Op, convention: Convention, new: bool) -> Cost:
+def _recipe_cost(
+    network: Network, replacement: Replacement, op: Op, convention: Convention, new: bool
+) -> Cost:
     """What a replaced site costs at its last op; its weights only where they are `new`."""
     recipe = replacement.cost
+    weight = op.parameters[0]
+    itemsize = next(p.itemsize for p in network.parameters if p.name == weight)
     scratch = replacement.kind.scratch(replacement.site, replacement.divisor)
     params = recipe.params if new else 0
     return Cost(
@@ -249,7 +253,7 @@ def _recipe_cost(replacement: Replacement, op: Op, convention: Convention, new: 
         params=params,
         traffic=recipe.traffic * op.itemsize,
         operations=recipe.operations if convention.recipes else 0,
-        weight_bytes=params * op.itemsize,
+        weight_bytes=params * itemsize,
         activation_bytes=op.allocated + scratch * op.itemsize,
     )
 
@@ -299,7 +303,7 @@ def _replaced_rows(
     last = network.ops[replacement.ops[-1]]
     # a module that runs twice is built once
     weights = tuple(name for index in replacement.ops for name in network.ops[index].parameters)
-    after = _recipe_cost(replacement, last, convention, new=weights not in built)
+    after = _recipe_cost(network, replacement, last, convention, new=weights not in built)
     built.add(weights)
     yield Row(
         path=replacement.path,

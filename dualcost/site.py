@@ -7,6 +7,7 @@ Nothing here knows torch, kinds or costs other than a convolution's own arithmet
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -75,9 +76,9 @@ class TensorSpec:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes; a dtype's name ends in the bits of an element."""
-        bits = "".join(character for character in self.dtype if character.isdecimal())
-        return prod(self.shape) * (int(bits) // 8 if bits else 1)
+        """Memory that it takes; the name of a dtype tells the bits of an element."""
+        bits = re.match(r"[a-z]+(\d+)", self.dtype)
+        return prod(self.shape) * (int(bits[1]) // 8 if bits else 1)
 
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""

@@ -55,7 +55,8 @@ def memory(nbytes: int) -> str:
         scaled /= 1024
     if not prefix:
         return f"{nbytes} B"
-    return f"{scaled:,.{max(0, 4 - len(str(int(scaled))))}f} {prefix}B"
+    whole_digits = len(str(int(float(f"{scaled:.4g}"))))
+    return f"{scaled:,.{max(0, 4 - whole_digits)}f} {prefix}B"
 
 
 def percent(share: float) -> str:

@@ -217,7 +217,7 @@ class RecipeConv2d(nn.Module):
         (first, weight), *others = self._parts()
         made = self._run(first, image, weight, bias, strided=True)
         for part, weight in others:
-            made = made + self._run(part, self._centred(image, made), weight, None, strided=True)
+            made += self._run(part, self._centred(image, made), weight, None, strided=True)
         return made
 
     def _run(

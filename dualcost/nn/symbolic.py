@@ -8,7 +8,6 @@ in an ordinary trace; what is recorded asks no questions of its own (guards are 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -27,13 +26,15 @@ from torch.fx.experimental.symbolic_shapes import (
     ShapeEnv,
     StatelessSymbolicContext,
 )
-from torch.overrides import TorchFunctionMode
 
 from dualcost.errors import ModelError, UsageError
 from dualcost.expression import symbol
 from dualcost.guard import Guard, simplified
+from dualcost.nn.formulas import RELATIONS, plain
 from dualcost.nn.ops import name_of
-from dualcost.nn.trace import _Recorder, _trace_fake, trace
+from dualcost.nn.recorder import Recorder
+from dualcost.nn.resizing import Resizing
+from dualcost.nn.trace import _trace_fake, trace
 from dualcost.site import Network, Op, TensorSpec
 from dualcost.symbolic import SymbolicNetwork, mapped, spoken
 
@@ -133,7 +134,8 @@ def _of_one_too(form: SymbolicNetwork, of_one: _Attempt) -> SymbolicNetwork:
     except ModelError:
         return form
     found, others = _products(form.network), _products(single.network)
-    if [(op.name, op.path) for op in found] != [(op.name, op.path) for op in others]:
+    # not by name: a linear layer is mm and add, or addmm
+    if [(op.group, op.path) for op in found] != [(op.group, op.path) for op in others]:
         return form
     pairs = {(op.macs, other.macs) for op, other in zip(found, others, strict=True)}
     if any(expand(sympify(macs).subs(symbol("B"), 1) - other) != 0 for macs, other in pairs):
@@ -183,7 +185,7 @@ def _hints(given: Mapping[str, int]) -> Iterator[dict[str, int]]:
         yield {**batch, **{one: given[one] for one in spatial}}
 
 
-class _SymbolicRecorder(_Recorder):  # type: ignore[no-untyped-call]  # torch has no types
+class _SymbolicRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch has no types
     """Records ops with torch's symbols in their shapes, and asks nothing about them itself."""
 
     def __init__(self, env: ShapeEnv, afterwards: ExitStack) -> None:
@@ -252,18 +254,28 @@ class _Attempt:
             )
             for spec, shape in zip(self.inputs, self.shapes, strict=True)
         )
-        with _without_backends(), _oblivious(), _Resizing(), ExitStack() as afterwards:
+        # nnpack would ask whether the batch is small enough for it
+        nnpack = torch.backends.nnpack.flags(enabled=False)
+        with nnpack, _oblivious(), Resizing(), ExitStack() as afterwards:
             recorder = _SymbolicRecorder(env, afterwards)
             try:
                 traced = _trace_fake(self.model, specs, self.name, False, mode, recorder)
             except ModelError as error:
                 raise self._refusal(error) from error
-        self._refuse_fixed(env, sizes)
-        network = self._converted(traced)
+        self._refuse_fixed(env, sizes, given)
+        try:
+            network = self._converted(traced)
+        except TypeError as error:  # sympy cannot say whether it is less than 1
+            raise ModelError(
+                f"{self.name} has channels that depend on the size of its input",
+                "trace it without symbols, or ask for fewer",
+            ) from error
         guards = [guard for asked in env.guards for guard in self._guards(asked.expr)]
         return SymbolicNetwork(network, dict(given), simplified(guards))
 
-    def _refuse_fixed(self, env: ShapeEnv, sizes: Mapping[str, Any]) -> None:
+    def _refuse_fixed(
+        self, env: ShapeEnv, sizes: Mapping[str, Any], given: Mapping[str, int]
+    ) -> None:
         fixed = {
             one: int(value)
             for one, extent in sizes.items()
@@ -275,8 +287,11 @@ class _Attempt:
         values = ", ".join(f"{one} = {value}" for one, value in fixed.items())
         free = [one for one in sizes if one not in fixed]
         stays = " and ".join(spoken(one) for one in free)
+        alone = f"it runs with {values} alone"
+        if any(given[one] != value for one, value in fixed.items()):  # it may run with others too
+            alone = "it, or torch, computes with the number"
         raise FixedSizeError(
-            f"{self.name} fixes {names}: it runs with {values} alone",
+            f"{self.name} fixes {names}: {alone}",
             f"{stays} can stay a symbol: ask for {', '.join(free)}"
             if free
             else "trace it without symbols",
@@ -291,7 +306,7 @@ class _Attempt:
             return ModelError(
                 f"{self.name} cannot run with symbols: {where}"
                 f"an op takes numbers only and was given {self._named(found['size'])}",
-                "ask for B alone, or trace it at each size",
+                "trace it without symbols, at each size",
             )
         return ModelError(
             self._named(error.message),
@@ -318,6 +333,15 @@ class _Attempt:
         network: Network = mapped(traced, number)
         return network
 
+    def _plain(self, expression: Any) -> Any:
+        try:
+            return plain(expression, self._symbols)
+        except ValueError as error:
+            raise ModelError(
+                f"{self.name} has a size that has no closed form: {self._named(str(expression))}",
+                "trace it without symbols, or ask for fewer",
+            ) from error
+
     def _guards(self, asked: Any) -> Iterator[Guard]:
         """The guards of one question; of "both" each."""
         kind = type(asked).__name__
@@ -325,66 +349,13 @@ class _Attempt:
             for argument in asked.args:
                 yield from self._guards(argument)
         elif asked.is_Relational:
-            test = _RELATIONS[kind]
+            test = RELATIONS[kind]
             yield Guard(test, self._plain(asked.lhs), self._plain(asked.rhs))
         elif asked != True:  # noqa: E712  # sympy's true, which is not Python's
             raise ModelError(
                 f"{self.name} asks what no closed form can answer: {self._named(str(asked))}",
                 "trace it without symbols",
             )
-
-    def _plain(self, expression: Any) -> Any:
-        """An expression of torch's own functions in sympy's."""
-        from sympy import Max, Min, Mod, Rational, floor
-
-        if expression in self._symbols:
-            return self._symbols[expression]
-        if expression.is_Float:
-            return Rational(float(expression))  # exact: floats are binary fractions
-        if not expression.args:
-            if expression.is_Symbol:
-                raise ModelError(
-                    f"{self.name} has sizes that depend on more than its input's",
-                    "trace it without symbols",
-                )
-            return expression
-        parts = [self._plain(argument) for argument in expression.args]
-        match type(expression).__name__:
-            case "FloorDiv" | "CleanDiv":
-                return floor(parts[0] / parts[1])
-            case "CeilDiv":
-                return -floor(-parts[0] / parts[1])
-            case "Mod" | "PythonMod":
-                return Mod(*parts)
-            case "IntTrueDiv" | "FloatTrueDiv":
-                return parts[0] / parts[1]
-            case "FloorToInt" | "TruncToInt" | "TruncToFloat" | "Floor":  # sizes are positive
-                return floor(parts[0])
-            case "CeilToInt":
-                return -floor(-parts[0])
-            case "ToFloat" | "Identity":
-                return parts[0]
-            case "Max":
-                return Max(*parts)
-            case "Min":
-                return Min(*parts)
-            case "Add" | "Mul" | "Pow" | "floor":
-                return expression.func(*parts)
-        raise ModelError(
-            f"{self.name} has a size that has no closed form: {self._named(str(expression))}",
-            "trace it without symbols",
-        )
-
-
-_interpolate = inspect.signature(torch.nn.functional.interpolate)
-_RELATIONS = {
-    "Equality": "Eq",
-    "Unequality": "Ne",
-    "GreaterThan": "Ge",
-    "StrictGreaterThan": "Gt",
-    "LessThan": "Le",
-    "StrictLessThan": "Lt",
-}
 
 
 def _dynamic(mode: FakeTensorMode, hint: int) -> Any:
@@ -394,55 +365,8 @@ def _dynamic(mode: FakeTensorMode, hint: int) -> Any:
     return carrier.shape[0]
 
 
-@contextmanager
-def _without_backends() -> Iterator[None]:
-    """Keep torch from asking whether the batch is small enough for one of its kernels."""
-    with torch.backends.nnpack.flags(enabled=False):
-        yield
-
-
 def _oblivious() -> Any:
     """Do not ask of every size whether it is 1, where this torch can be told so."""
     if not hasattr(_config, "backed_size_oblivious"):
         return nullcontext()
     return _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]  # torch adds it
-
-
-class _Resizing(TorchFunctionMode):
-    """Resizes to symbolic sizes: torch's own way there makes integers of them first."""
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is torch.nn.functional.interpolate:
-            asked = _interpolate.bind(*args, **kwargs)
-            asked.apply_defaults()
-            resized = _resized(**asked.arguments)
-            if resized is not None:
-                return resized
-        return func(*args, **kwargs)
-
-
-def _resized(
-    input: Tensor, size: Any, scale_factor: Any, mode: str, align_corners: Any, **others: Any
-) -> Tensor | None:
-    """An image of another size; None for a way of resizing that is not known here."""
-    if input.dim() != 4 or any(others.values()) or mode not in ("nearest", "bilinear"):
-        return None
-    factors = scale_factor if isinstance(scale_factor, list | tuple) else [scale_factor] * 2
-    extents = size if isinstance(size, list | tuple | torch.Size) else [size] * 2
-    if size is None:
-        if any(float(factor) != int(factor) for factor in factors):
-            return None
-        extents = [n * int(f) for n, f in zip(input.shape[2:], factors, strict=True)]
-    aten = torch.ops.aten
-    if mode == "nearest":
-        return aten.upsample_nearest2d.default(input, extents)  # type: ignore[no-any-return]
-    return aten.upsample_bilinear2d.default(  # type: ignore[no-any-return]
-        input, extents, bool(align_corners)
-    )

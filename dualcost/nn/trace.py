@@ -14,10 +14,9 @@ import copy
 import inspect
 import logging
 import re
-import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -31,20 +30,12 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
     UnsupportedOperatorException,
 )
-from torch.nn.modules.module import (
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-)
 from torch.nn.parameter import is_lazy
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakIdKeyDictionary
 
 from dualcost.blocks import find_blocks
 from dualcost.errors import ModelError
-from dualcost.nn.lifetimes import Lifetimes
-from dualcost.nn.ops import ALLOCATIONS, is_view, name_of, work
-from dualcost.site import Network, Op, Parameter, TensorSpec
+from dualcost.nn.recorder import Recorder, shape_of
+from dualcost.site import Network, Parameter, TensorSpec
 from dualcost.units import size
 
 # A model that asks for values raises one of these under fake tensors,
@@ -60,8 +51,6 @@ ASKS_FOR_VALUES = {
 }
 # What a user calls the ops by which a model asks.
 ASKED_BY = {"_local_scalar_dense": "item()"}
-# Not work of the model: what a profiler and a compiler leave in it.
-IGNORED = ("prim", "profiler")
 SEED = 0
 LONGEST = 300  # characters of another's error message
 
@@ -107,7 +96,7 @@ def _trace_fake(
     name: str,
     listed: bool,
     mode: FakeTensorMode | None = None,
-    recorder: _Recorder | None = None,
+    recorder: Recorder | None = None,
 ) -> Network:
     mode = mode or FakeTensorMode(allow_non_fake_inputs=True)
     if any(is_lazy(parameter) for parameter in model.parameters()):
@@ -196,13 +185,13 @@ def _run(
     name: str,
     listed: bool,
     notes: tuple[str, ...],
-    recorder: _Recorder | None = None,
+    recorder: Recorder | None = None,
 ) -> Network:
     """Run a copy once under the recorder."""
     for module in model.modules():
         module.training = False  # not .eval(), which models override to do other things
     device = next((t.device for t in _tensors(model)), torch.device("cpu"))
-    recorder = recorder or _Recorder()
+    recorder = recorder or Recorder()
     with (
         torch.inference_mode(False),
         torch.no_grad(),
@@ -216,11 +205,11 @@ def _run(
                 if any(is_lazy(tensor) for tensor in _tensors(model)):
                     model(*args, **kwargs)  # its first run makes its weights
                 parameters = tuple(
-                    Parameter(key, _shape(p), p.requires_grad, p.element_size())
+                    Parameter(key, shape_of(p), p.requires_grad, p.element_size())
                     for key, p in model.named_parameters()
                 )
                 buffers = tuple(
-                    Parameter(key, _shape(b), False, b.element_size())
+                    Parameter(key, shape_of(b), False, b.element_size())
                     for key, b in model.named_buffers()
                 )
                 with recorder.of(model):
@@ -328,158 +317,6 @@ def _signature(model: nn.Module) -> str:
         return str(inspect.signature(model.forward))
     except (TypeError, ValueError):
         return "what its source says"
-
-
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's mode has no types
-    """Writes down every op that runs, with the module it runs in and the ops it reads from."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # as above
-        self._ops: list[Op] = []
-        self._lifetimes = Lifetimes()
-        self.modules: dict[str, str] = {}
-        self._paths: dict[int, str] = {}
-        self._stack: list[nn.Module] = []
-        # a parameter is known by its memory, so that views of it are known too
-        self._parameters: dict[int, str] = {}
-        self._casts: list[Tensor] = []
-        self._dims: dict[str, int] = {}
-        self._makers: Any = WeakIdKeyDictionary()
-        self._raised: dict[int, str] = {}
-
-    @contextmanager
-    def of(self, model: nn.Module) -> Iterator[None]:
-        """Record what runs in a model, whose weights exist by now."""
-        self._paths = {id(module): path for path, module in model.named_modules()}
-        self._stack = [model]
-        self._parameters = {_memory(p): key for key, p in model.named_parameters()}
-        self._dims = {key: p.dim() for key, p in model.named_parameters()}
-        with ExitStack() as hooks:
-            for hook in (
-                register_module_forward_pre_hook(self._enter_module),
-                register_module_forward_hook(self._leave_module, always_call=True),
-            ):
-                hooks.callback(hook.remove)
-            hooks.enter_context(self)
-            yield
-
-    @property
-    def ops(self) -> tuple[Op, ...]:
-        """The ops in order, each with the memory that it took, and when that was free again."""
-        return tuple(
-            replace(op, memory=self._lifetimes.of(index)) for index, op in enumerate(self._ops)
-        )
-
-    def makers(self, result: Any) -> frozenset[int]:
-        """The ops that made the tensors in a result."""
-        tensors = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-        return frozenset(self._makers[t] for t in tensors if t in self._makers)
-
-    def place(self, error: Exception) -> str:
-        """In which module below the model's own forward an error was raised, for a message."""
-        return self._raised.get(id(error), "")
-
-    def _enter_module(self, module: nn.Module, args: Any) -> None:
-        self._stack.append(module)
-        self.modules[self._path(module)] = type(module).__name__
-
-    def _leave_module(self, module: nn.Module, args: Any, result: Any) -> None:
-        self._stack.pop()
-        if (error := sys.exception()) is not None and id(error) not in self._raised:
-            path = self._path(module)
-            self._raised[id(error)] = f"in {path} ({type(module).__name__}): " if path else ""
-
-    def _path(self, module: nn.Module) -> str:
-        return self._paths.get(id(module), "")
-
-    def __torch_dispatch__(
-        self,
-        func: torch._ops.OpOverload,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        self._lifetimes.sweep(len(self._ops))
-        result = func(*args, **kwargs)
-        if func.namespace not in IGNORED and name_of(func) not in ALLOCATIONS:
-            self._record(func, args, kwargs, result)
-        return result
-
-    def _record(
-        self,
-        func: torch._ops.OpOverload,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        result: Any,
-    ) -> None:
-        read = [leaf for leaf in tree_leaves((args, dict(kwargs))) if isinstance(leaf, Tensor)]
-        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        names = [self._parameters.get(_memory(tensor)) for tensor in read]
-        maps = [tensor for tensor, key in zip(read, names, strict=True) if key is None]
-        module = self._stack[-1]
-        learnt = any(names) or isinstance(module, nn.Linear)
-        done = work(func, _arguments(func, args, kwargs), result, learnt=learnt)
-        # a view of a parameter, or one of another dtype, does not use it yet
-        passed_on = is_view(func) or (name_of(func) == "_to_copy" and any(names))
-        used = [] if passed_on else dict.fromkeys(key for key in names if key)
-        for tensor in made if passed_on else ():
-            self._remember(tensor, names[0])
-        self._lifetimes.read(read)
-        self._lifetimes.made(made, len(self._ops))
-        self._ops.append(
-            Op(
-                name=name_of(func),
-                path=self._path(module),
-                module=type(module).__name__,
-                group=done.group,
-                inputs=tuple(self._makers.get(tensor, -1) for tensor in maps),
-                in_shapes=tuple(_shape(tensor) for tensor in maps),
-                out_shapes=tuple(_shape(tensor) for tensor in made if tensor.numel()),
-                macs=done.macs,
-                parameters=tuple(sorted(used, key=self._rank)),
-                site=done.site,
-                operations=done.operations,
-                itemsize=made[0].element_size() if made else 4,
-            )
-        )
-        for tensor in (*made, *_written(func, args)):
-            self._makers[tensor] = len(self._ops) - 1
-
-    def _remember(self, tensor: Tensor, key: str | None) -> None:
-        """Know a parameter by a cast of it too, which is kept: its memory must not be reused."""
-        if key and _memory(tensor) not in self._parameters:
-            self._parameters[_memory(tensor)] = key
-            self._casts.append(tensor)
-
-    def _rank(self, key: str) -> tuple[int, bool]:
-        """Weights before biases, which have fewer dimensions; what is alike, as it was read."""
-        return -self._dims[key], key.endswith("bias")
-
-
-def _memory(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
-
-
-def _shape(tensor: Tensor) -> tuple[int, ...]:
-    return tuple(tensor.shape)  # integers, or torch's symbols for them in a symbolic trace
-
-
-def _arguments(
-    func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
-    """All arguments of a call by the names of the op's schema."""
-    named = {a.name: a.default_value for a in func._schema.arguments if a.has_default_value()}
-    named.update(zip((a.name for a in func._schema.arguments), args, strict=False))
-    return {**named, **kwargs}
-
-
-def _written(func: torch._ops.OpOverload, args: Sequence[Any]) -> Iterator[Tensor]:
-    """The arguments that an op wrote to: from now on it is their maker."""
-    for argument, value in zip(func._schema.arguments, args, strict=False):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            if isinstance(value, Tensor):
-                yield value
 
 
 def traced_with(network: Network, *libraries: str) -> Network:

@@ -1,0 +1,182 @@
+"""Writes down what runs: every aten op, in which module, on what, in which memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from dualcost.nn.lifetimes import Lifetimes
+from dualcost.nn.ops import ALLOCATIONS, is_view, name_of, work
+from dualcost.site import Op
+
+# Not work of the model: what a profiler and a compiler leave in it.
+IGNORED = ("prim", "profiler")
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's mode has no types
+    """Writes down every op that runs, with the module it runs in and the ops it reads from."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self._ops: list[Op] = []
+        self._lifetimes = Lifetimes()
+        self.modules: dict[str, str] = {}
+        self._paths: dict[int, str] = {}
+        self._stack: list[nn.Module] = []
+        # a parameter is known by its memory, so that views of it are known too
+        self._parameters: dict[int, str] = {}
+        self._casts: list[Tensor] = []
+        self._dims: dict[str, int] = {}
+        self._makers: Any = WeakIdKeyDictionary()
+        self._raised: dict[int, str] = {}
+
+    @contextmanager
+    def of(self, model: nn.Module) -> Iterator[None]:
+        """Record what runs in a model, whose weights exist by now."""
+        self._paths = {id(module): path for path, module in model.named_modules()}
+        self._stack = [model]
+        self._parameters = {_memory(p): key for key, p in model.named_parameters()}
+        self._dims = {key: p.dim() for key, p in model.named_parameters()}
+        with ExitStack() as hooks:
+            for hook in (
+                register_module_forward_pre_hook(self._enter_module),
+                register_module_forward_hook(self._leave_module, always_call=True),
+            ):
+                hooks.callback(hook.remove)
+            hooks.enter_context(self)
+            yield
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """The ops in order, each with the memory that it took, and when that was free again."""
+        return tuple(
+            replace(op, memory=self._lifetimes.of(index)) for index, op in enumerate(self._ops)
+        )
+
+    def makers(self, result: Any) -> frozenset[int]:
+        """The ops that made the tensors in a result."""
+        tensors = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+        return frozenset(self._makers[t] for t in tensors if t in self._makers)
+
+    def place(self, error: Exception) -> str:
+        """In which module below the model's own forward an error was raised, for a message."""
+        return self._raised.get(id(error), "")
+
+    def _enter_module(self, module: nn.Module, args: Any) -> None:
+        self._stack.append(module)
+        self.modules[self._path(module)] = type(module).__name__
+
+    def _leave_module(self, module: nn.Module, args: Any, result: Any) -> None:
+        self._stack.pop()
+        if (error := sys.exception()) is not None and id(error) not in self._raised:
+            path = self._path(module)
+            self._raised[id(error)] = f"in {path} ({type(module).__name__}): " if path else ""
+
+    def _path(self, module: nn.Module) -> str:
+        return self._paths.get(id(module), "")
+
+    def __torch_dispatch__(
+        self,
+        func: torch._ops.OpOverload,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        self._lifetimes.sweep(len(self._ops))
+        result = func(*args, **kwargs)
+        if name_of(func) in ALLOCATIONS:  # memory of the op that will fill it
+            made = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+            self._lifetimes.made(made, len(self._ops))
+        elif func.namespace not in IGNORED:
+            self._record(func, args, kwargs, result)
+        return result
+
+    def _record(
+        self,
+        func: torch._ops.OpOverload,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        result: Any,
+    ) -> None:
+        read = [leaf for leaf in tree_leaves((args, dict(kwargs))) if isinstance(leaf, Tensor)]
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        names = [self._parameters.get(_memory(tensor)) for tensor in read]
+        maps = [tensor for tensor, key in zip(read, names, strict=True) if key is None]
+        module = self._stack[-1]
+        learnt = any(names) or isinstance(module, nn.Linear)
+        done = work(func, _arguments(func, args, kwargs), result, learnt=learnt)
+        # a view of a parameter, or one of another dtype, does not use it yet
+        passed_on = is_view(func) or (name_of(func) == "_to_copy" and any(names))
+        used = [] if passed_on else dict.fromkeys(key for key in names if key)
+        for tensor in made if passed_on else ():
+            self._remember(tensor, names[0])
+        self._lifetimes.read(read)
+        self._lifetimes.made(made, len(self._ops))
+        self._ops.append(
+            Op(
+                name=name_of(func),
+                path=self._path(module),
+                module=type(module).__name__,
+                group=done.group,
+                inputs=tuple(self._makers.get(tensor, -1) for tensor in maps),
+                in_shapes=tuple(shape_of(tensor) for tensor in maps),
+                out_shapes=tuple(shape_of(tensor) for tensor in made if tensor.numel()),
+                macs=done.macs,
+                parameters=tuple(sorted(used, key=self._rank)),
+                site=done.site,
+                operations=done.operations,
+                itemsize=made[0].element_size() if made else 4,
+            )
+        )
+        for tensor in (*made, *_written(func, args)):
+            self._makers[tensor] = len(self._ops) - 1
+
+    def _remember(self, tensor: Tensor, key: str | None) -> None:
+        """Know a parameter by a cast of it too, which is kept: its memory must not be reused."""
+        if key and _memory(tensor) not in self._parameters:
+            self._parameters[_memory(tensor)] = key
+            self._casts.append(tensor)
+
+    def _rank(self, key: str) -> tuple[int, bool]:
+        """Weights before biases, which have fewer dimensions; what is alike, as it was read."""
+        return -self._dims[key], key.endswith("bias")
+
+
+def _memory(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """Integers, or torch's symbols for them in a symbolic trace."""
+    return tuple(tensor.shape)
+
+
+def _arguments(
+    func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All arguments of a call by the names of the op's schema."""
+    named = {a.name: a.default_value for a in func._schema.arguments if a.has_default_value()}
+    named.update(zip((a.name for a in func._schema.arguments), args, strict=False))
+    return {**named, **kwargs}
+
+
+def _written(func: torch._ops.OpOverload, args: Sequence[Any]) -> Iterator[Tensor]:
+    """The arguments that an op wrote to: from now on it is their maker."""
+    for argument, value in zip(func._schema.arguments, args, strict=False):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            if isinstance(value, Tensor):
+                yield value
