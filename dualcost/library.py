@@ -77,6 +77,7 @@ def load(
     inputs: Sequence[TensorSpec] = (),
     batch: int | None = None,
     announce: Announce = lambda message: None,
+    example: str = "",
 ) -> Network:
     """The network of a name, or of a live `torch.nn.Module`.
 
@@ -85,6 +86,7 @@ def load(
         inputs: what to trace it with; () takes the input that is known for the name.
         batch: replaces the first number of every input's shape.
         announce: told what is about to take a while.
+        example: a user's factory of inputs, "path/to/file.py:factory", instead of `inputs`.
 
     Raises:
         UnknownNameError: nothing is called that.
@@ -102,6 +104,10 @@ def load(
         with redirect_stdout(sys.stderr):
             return trace(model, _with_batch(inputs, batch))
     origin, name = _split(model)
+    if example:
+        if inputs or batch is not None:
+            raise UsageError("--inputs makes the whole input", "leave --input and --batch out")
+        return _from_code(f"{origin}:{name}" if origin else name, (), announce, example)
     if not origin:
         return _from_code(model, _with_batch(inputs, batch), announce)
     return _named(origin, name, inputs, batch, announce)
@@ -161,13 +167,16 @@ def _named(
     return network
 
 
-def _from_code(model: str, inputs: tuple[TensorSpec, ...], announce: Announce) -> Network:
-    """A user's own model is traced anew each time: its code may have changed."""
+def _from_code(
+    model: str, inputs: tuple[TensorSpec, ...], announce: Announce, example: str = ""
+) -> Network:
+    """A user's own model or input is traced anew each time: its code may have changed."""
     announce(f"tracing {model}")
     from dualcost.nn import sources
 
     with redirect_stdout(sys.stderr):
-        return sources.find(model).trace(inputs)
+        given = sources.example_from(example) if example else None
+        return sources.find(model).trace(inputs, given)
 
 
 def _with_batch(inputs: Sequence[TensorSpec], batch: int | None) -> tuple[TensorSpec, ...]:

@@ -23,13 +23,13 @@ SORTS: dict[str, Callable[[Row], Any]] = {
 def listing(
     profile: Profile, depth: int | None = None, sort: str = "order", top: int = 0
 ) -> tuple[Row, ...]:
-    """The rows for a table; together they have its MACs and parameters.
+    """The rows for a table; together they have its MACs, operations and parameters.
 
     Args:
         profile: the profile.
         depth: fold all rows below this depth of the module tree; None lists every layer that
-            multiplies, and folds the others into one row per group. Rows without MACs and
-            parameters are left out.
+            multiplies, and folds the others into one row per group. Rows that count nothing
+            are left out.
         sort: one of SORTS; ties stay in order of execution.
         top: keep this many rows and fold the rest into a last one; 0 keeps all.
 
@@ -65,6 +65,11 @@ def _rows(rows: Sequence[Row]) -> int:
     return sum(row.folds for row in rows)
 
 
+def _counts(row: Row) -> bool:
+    """It has MACs, other operations that the convention counts, or parameters."""
+    return any((cost.flops or cost.params) for cost in (row.before, row.after))
+
+
 def _by_layer(rows: Iterable[Row]) -> list[Row]:
     """Every row that multiplies or was replaced; the others folded by their group, at the end."""
     shown: list[Row] = []
@@ -72,7 +77,7 @@ def _by_layer(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         if row.group in (CONVOLUTION, LINEAR, MATMUL) or row.replaced:
             shown.append(row)
-        elif row.before.params or row.after.params:
+        elif _counts(row):
             folded.setdefault(row.group, []).append(row)
     for group, members in folded.items():
         what = f"parameter{'s' * (len(members) > 1)} never run" if group == NEVER_RUN else group
@@ -83,7 +88,7 @@ def _by_layer(rows: Iterable[Row]) -> list[Row]:
 def _by_module(rows: Iterable[Row], depth: int) -> list[Row]:
     modules: dict[str, list[Row]] = {}
     for row in rows:
-        if row.before.macs or row.before.params or row.after.macs or row.after.params:
+        if _counts(row):
             modules.setdefault(".".join(row.path.split(".")[:depth]), []).append(row)
     return [
         members[0] if len(members) == 1 else _folded(path or "(the network)", members)

@@ -121,8 +121,10 @@ def test_rows_that_are_folded_sorted_and_cut_still_add_up(
     command: Command, depth: int, top: int, sort: str
 ) -> None:
     arguments = ["resnet18", "--conv", "dual", "--G", "2", "--depth", str(depth), "--top", str(top)]
-    _, out, _ = command("profile", *arguments, "--sort", sort, "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(out)))
+    words = ("profile", *arguments, "--sort", sort, "--convention", "all", "--format")
+    rows = list(csv.DictReader(io.StringIO(command(*words, "csv")[1])))
+    whole = json.loads(command(*words, "json")[1])["total"]["before"]
+    assert sum(int(row["operations_before"]) for row in rows) == whole["operations"] > 0
     assert sum(int(row["macs_before"]) for row in rows) == 1_814_073_344  # torchvision: 1.814 G
     assert sum(int(row["params_before"]) for row in rows) == 11_689_512  # torchvision: num_params
     assert len(rows) <= (top + 1 if top else 100)

@@ -30,7 +30,10 @@ def draw(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Draw the filter design of a kind of convolution, as in the paper's Figure 1."""
+    """Draw the filter design of a kind of convolution.
+
+    Which filter sees which channel, and with which kernel, as in the paper's Figure 1.
+    """
     from dualcost.design import design
     from dualcost.kinds import divisor_of, kind
 

@@ -19,7 +19,10 @@ def list_networks(
     unit: Annotated[str, typer.Option(help="auto, 1 (exact), K, M, G or T.")] = "auto",
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """List the networks known by name, with input size, parameters and MACs."""
+    """List the networks known by name.
+
+    Each with its input, parameters and MACs.
+    """
     from dualcost import library
     from dualcost.errors import UnknownNameError
     from dualcost.units import check_unit

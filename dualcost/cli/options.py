@@ -27,6 +27,13 @@ Input = Annotated[
         metavar="SHAPE",
     ),
 ]
+Inputs = Annotated[
+    str | None,
+    typer.Option(
+        help="A factory of inputs, file.py:factory: a tensor, a tuple, or a dict by name.",
+        metavar="FACTORY",
+    ),
+]
 Batch = Annotated[int | None, typer.Option(help="Replace the first number of every input.")]
 Conv = Annotated[
     str | None,

@@ -40,9 +40,10 @@ def paper(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Recompute the costs that the paper prints, and say where they agree.
+    """Recompute the paper's tables and claims.
 
-    The exit code is 1 if a cell that should agree does not.
+    Every cost that it prints, and whether it agrees. The exit code is 1 if a cell that should
+    agree does not.
     """
     forms = {"json": json, "csv": csv, "markdown": markdown}
     chosen = [name for name, wanted in forms.items() if wanted]

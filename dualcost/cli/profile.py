@@ -38,6 +38,7 @@ class Format(StrEnum):
 def profile(
     model: options.Model,
     input: options.Input = None,
+    inputs: options.Inputs = None,
     batch: options.Batch = None,
     convention: Annotated[
         str,
@@ -104,7 +105,7 @@ def profile(
     more = {"--explain": explain}
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias, more)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
-    network = library.load(model, specs, batch, announce)
+    network = library.load(model, specs, batch, announce, inputs or "")
     if explain and asked:
         _explain(network, asked, output)
         return

@@ -51,10 +51,10 @@ def verify(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
     debug: options.Debug = False,
 ) -> None:
-    """Check a profile against the real model, counted by fvcore, by torch and by its parameters.
+    """Check a profile by independent counters.
 
-    With --conv the model is really converted first. The exit code is 1 if a difference remains
-    that nothing explains.
+    The real model is built and counted by fvcore, by torch and by its parameters. With --conv it
+    is really converted first. The exit code is 1 if a difference remains that nothing explains.
     """
     from dualcost import library
     from dualcost.profiles import profile as cost

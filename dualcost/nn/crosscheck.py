@@ -30,7 +30,8 @@ from dualcost.errors import DualcostError
 from dualcost.nn import sources
 from dualcost.nn.build import build
 from dualcost.nn.convert import convert
-from dualcost.nn.trace import SEED, ValuesNeededError, make_inputs
+from dualcost.nn.inputs import make_inputs
+from dualcost.nn.trace import SEED, ValuesNeededError
 from dualcost.profiles import Profile
 from dualcost.rewrite import Rewrite
 from dualcost.site import CONVOLUTION, LINEAR, MATMUL, Network, Op, TensorSpec

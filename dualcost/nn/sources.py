@@ -21,6 +21,7 @@ import torch
 
 from dualcost.errors import DualcostError, ModelError, UnknownNameError
 from dualcost.nn.build import build
+from dualcost.nn.inputs import Example, example_of, specs_of
 from dualcost.nn.trace import ValuesNeededError, trace, traced_with
 from dualcost.nn.zoo import ZOO
 from dualcost.site import Network, TensorSpec
@@ -49,27 +50,36 @@ class Source:
     listed: bool = False
     libraries: tuple[str, ...] = ()
 
-    def trace(self, inputs: tuple[TensorSpec, ...] = ()) -> Network:
+    def trace(self, inputs: tuple[TensorSpec, ...] = (), example: Example | None = None) -> Network:
         """Build it without weights and trace it; with weights, where it needs values.
+
+        Args:
+            inputs: what to call it with; () takes what is known.
+            example: call it with these arguments instead.
 
         Raises:
             ModelError: it cannot be built, has no known input and none was given, or its forward
                 raises.
         """
-        inputs = inputs or self.inputs
+        inputs = specs_of(example) if example else inputs or self.inputs
         if not inputs:
             raise ModelError(
                 f"nothing is known about the input of {self.name}",
-                "say it with --input 1x3x224x224",
+                "say it with --input 1x3x224x224, or --inputs file.py:factory",
             )
         try:
-            network = trace(build(self.factory, self.name), inputs, self.name, listed=self.listed)
+            network = self._traced(inputs, example, weights=False)
         except ValuesNeededError:
-            model = build(self.factory, self.name, weights=True)
-            network = trace(model, inputs, self.name, listed=self.listed)
+            network = self._traced(inputs, example, weights=True)
         if self.listed:
             network = replace(network, notes=(*network.notes, *_boxes(network)))
         return traced_with(network, *self.libraries)
+
+    def _traced(
+        self, inputs: tuple[TensorSpec, ...], example: Example | None, *, weights: bool
+    ) -> Network:
+        model = build(self.factory, self.name, weights=weights)
+        return trace(model, inputs, self.name, listed=self.listed, example=example)
 
 
 def _boxes(network: Network) -> Iterator[str]:
@@ -276,6 +286,24 @@ def _started_in(folder: Path) -> Iterator[None]:
             if file and Path(file) in (Path(f"{place}.py"), place / "__init__.py"):
                 if top not in before or top in _imported:  # else it is part of a library
                     _imported[name] = folder
+
+
+def example_from(text: str) -> Example:
+    """What the factory "path/to/file.py:factory" (or "package.module:factory") makes as an input.
+
+    Raises:
+        ModelError: it cannot be imported, raises, or makes no tensors.
+    """
+    made = from_code(text).factory
+    try:
+        return example_of(made())
+    except DualcostError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{text} makes no inputs: {type(error).__name__}: {error}",
+            "it is called without arguments",
+        ) from error
 
 
 # What a name begins with, and who finds it.

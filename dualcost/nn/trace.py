@@ -34,9 +34,9 @@ from torch.nn.parameter import is_lazy
 
 from dualcost.blocks import find_blocks
 from dualcost.errors import ModelError
+from dualcost.nn.inputs import Example, copied, make_inputs
 from dualcost.nn.recorder import Recorder, shape_of
 from dualcost.site import Network, Parameter, TensorSpec
-from dualcost.units import size
 
 # A model that asks for values raises one of these under fake tensors,
 NEEDS_VALUES = (
@@ -65,6 +65,7 @@ def trace(
     name: str = "",
     *,
     listed: bool = False,
+    example: Example | None = None,
 ) -> Network:
     """Trace a model; it is left exactly as it was, also when its forward raises.
 
@@ -76,6 +77,8 @@ def trace(
         inputs: shapes and dtypes of the inputs, with the batch.
         name: what the network is called; the model's class by default.
         listed: the model takes a list of unbatched images (detectors do).
+        example: call it with these arguments, of which `inputs` are the tensors; None: with
+            random tensors.
 
     Raises:
         ModelError: the model cannot be copied, or its forward raises.
@@ -83,11 +86,11 @@ def trace(
     """
     name = name or type(model).__name__
     try:
-        return _trace_fake(model, inputs, name, listed)
+        return _trace_fake(model, inputs, name, listed, example=example)
     except ValuesNeededError as needed:
         if any(tensor.is_meta for tensor in _tensors(model)):
             raise
-        return _trace_real(model, inputs, name, listed, str(needed))
+        return _trace_real(model, inputs, name, listed, str(needed), example)
 
 
 def _trace_fake(
@@ -97,6 +100,7 @@ def _trace_fake(
     listed: bool,
     mode: FakeTensorMode | None = None,
     recorder: Recorder | None = None,
+    example: Example | None = None,
 ) -> Network:
     mode = mode or FakeTensorMode(allow_non_fake_inputs=True)
     if any(is_lazy(parameter) for parameter in model.parameters()):
@@ -104,18 +108,24 @@ def _trace_fake(
     with _copying(name), _Faking(mode):
         fake = copy.deepcopy(model)
     with mode, _quiet():
-        return _run(fake, inputs, name, listed, notes=(), recorder=recorder)
+        return _run(fake, inputs, name, listed, (), recorder, example)
 
 
 def _trace_real(
-    model: nn.Module, inputs: Sequence[TensorSpec], name: str, listed: bool, reason: str
+    model: nn.Module,
+    inputs: Sequence[TensorSpec],
+    name: str,
+    listed: bool,
+    reason: str,
+    example: Example | None = None,
 ) -> Network:
     with _copying(name):
         real = copy.deepcopy(model)
-    note = f"run on real tensors with random inputs, because {reason}"
+    given = "random inputs" if example is None else "the given inputs"
+    note = f"run on real tensors with {given}, because {reason}"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        return _run(real, inputs, name, listed, notes=(note,))
+        return _run(real, inputs, name, listed, (note,), example=example)
 
 
 @contextmanager
@@ -186,6 +196,7 @@ def _run(
     listed: bool,
     notes: tuple[str, ...],
     recorder: Recorder | None = None,
+    example: Example | None = None,
 ) -> Network:
     """Run a copy once under the recorder."""
     for module in model.modules():
@@ -198,7 +209,7 @@ def _run(
         torch.autocast(device.type, enabled=False),
         _attention_unfused(),
     ):
-        args, kwargs = make_inputs(inputs, device, listed)
+        args, kwargs = copied(example) if example else make_inputs(inputs, device, listed)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -255,35 +266,6 @@ def _other_dtype(model: nn.Module, inputs: Sequence[TensorSpec]) -> str:
             shape = "x".join(map(str, spec.shape))
             return f", such as {shape}:{weights.pop()} for its dtype"
     return ""
-
-
-def make_inputs(
-    inputs: Sequence[TensorSpec], device: torch.device, listed: bool
-) -> tuple[list[Any], dict[str, Any]]:
-    """Random tensors for the specs: positional ones, and those with a name.
-
-    Raises:
-        ModelError: a dtype is not one of torch's, or no tensor can be made of it.
-    """
-    args: list[Any] = []
-    kwargs: dict[str, Any] = {}
-    for spec in inputs:
-        dtype = getattr(torch, spec.dtype, None)
-        if not isinstance(dtype, torch.dtype):
-            raise ModelError(f"{spec.dtype!r} is not a dtype of torch", "such as float32 or int64")
-        make = torch.rand if dtype.is_floating_point or dtype.is_complex else torch.zeros
-        try:
-            tensor = make(spec.shape, dtype=dtype, device=device)
-        except (RuntimeError, NotImplementedError) as error:
-            raise ModelError(
-                f"no tensor of {size(spec.shape)} can be made of {spec.dtype}",
-                "such as float32 or int64, and of a size that fits into memory",
-            ) from error
-        if spec.name:
-            kwargs[spec.name] = tensor
-        else:
-            args.append(list(tensor) if listed else tensor)
-    return args, kwargs
 
 
 @contextmanager

@@ -21,14 +21,14 @@ class Column:
         text: (profile, row, unit) → what stands in it.
         number: it is aligned to the right.
         width: the narrowest terminal in which it is shown.
-        rewritten: it says something only where a network was rewritten.
+        only: the profiles in which it says something; None: all.
     """
 
     title: str
     text: Callable[[Profile, Row, str], str]
     number: bool = True
     width: int = 0
-    rewritten: bool = False
+    only: Callable[[Profile], bool] | None = None
 
 
 def _kind(profile: Profile, row: Row, unit: str) -> str:
@@ -75,6 +75,14 @@ def _ratio(profile: Profile, row: Row, unit: str) -> str:
     return f"{value:.3f}" if value is not None else ""
 
 
+def _rewritten(profile: Profile) -> bool:
+    return profile.rewrite is not None
+
+
+def _counts_operations(profile: Profile) -> bool:
+    return profile.convention.operations is not None
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("layer", lambda p, row, u: row.path or "(root)", number=False),
     Column("kind", _kind, number=False),
@@ -83,19 +91,24 @@ COLUMNS: tuple[Column, ...] = (
     Column("groups", _groups, width=100),
     Column("out", _out),
     Column(
-        "MACs before", lambda p, row, u: units.count(row.before.macs, u), width=120, rewritten=True
+        "MACs before", lambda p, row, u: units.count(row.before.macs, u), width=120, only=_rewritten
     ),
     Column("MACs", lambda p, row, u: units.count(row.after.macs, u)),
+    Column(
+        "other ops",
+        lambda p, row, u: units.count(row.after.operations, u),
+        only=_counts_operations,
+    ),
     Column(
         "params before",
         lambda p, row, u: units.count(row.before.params, u),
         width=120,
-        rewritten=True,
+        only=_rewritten,
     ),
     Column("params", lambda p, row, u: units.count(row.after.params, u)),
     Column("traffic", lambda p, row, u: units.memory(row.after.traffic), width=120),
     Column("share", _share),
-    Column("ratio", _ratio, rewritten=True),
+    Column("ratio", _ratio, only=_rewritten),
 )
 
 
@@ -104,7 +117,7 @@ def columns(profile: Profile, width: int) -> tuple[Column, ...]:
     return tuple(
         column
         for column in COLUMNS
-        if column.width <= width and (profile.rewrite is not None or not column.rewritten)
+        if column.width <= width and (column.only is None or column.only(profile))
     )
 
 
