@@ -78,6 +78,7 @@ def load(
     batch: int | None = None,
     announce: Announce = lambda message: None,
     example: str = "",
+    rules: str = "",
 ) -> Network:
     """The network of a name, or of a live `torch.nn.Module`.
 
@@ -87,6 +88,7 @@ def load(
         batch: replaces the first number of every input's shape.
         announce: told what is about to take a while.
         example: a user's factory of inputs, "path/to/file.py:factory", instead of `inputs`.
+        rules: a user's file of rules (`nn.rules`), by which the model is traced anew.
 
     Raises:
         UnknownNameError: nothing is called that.
@@ -104,12 +106,11 @@ def load(
         with redirect_stdout(sys.stderr):
             return trace(model, _with_batch(inputs, batch))
     origin, name = _split(model)
-    if example:
-        if inputs or batch is not None:
-            raise UsageError("--inputs makes the whole input", "leave --input and --batch out")
-        return _from_code(f"{origin}:{name}" if origin else name, (), announce, example)
-    if not origin:
-        return _from_code(model, _with_batch(inputs, batch), announce)
+    if example and (inputs or batch is not None):
+        raise UsageError("--inputs makes the whole input", "leave --input and --batch out")
+    if example or rules or not origin:
+        code = f"{origin}:{name}" if origin else name
+        return _from_code(code, inputs, batch, announce, example, rules)
     return _named(origin, name, inputs, batch, announce)
 
 
@@ -168,15 +169,23 @@ def _named(
 
 
 def _from_code(
-    model: str, inputs: tuple[TensorSpec, ...], announce: Announce, example: str = ""
+    model: str,
+    inputs: Sequence[TensorSpec],
+    batch: int | None,
+    announce: Announce,
+    example: str,
+    rules: str,
 ) -> Network:
-    """A user's own model or input is traced anew each time: its code may have changed."""
+    """A user's own model, input or rules: traced anew each time, for the code may have changed."""
     announce(f"tracing {model}")
     from dualcost.nn import sources
 
     with redirect_stdout(sys.stderr):
+        if rules:
+            sources.run_file(rules)
+        source = sources.find(model)
         given = sources.example_from(example) if example else None
-        return sources.find(model).trace(inputs, given)
+        return source.trace(_with_batch(inputs or source.inputs, batch), given)
 
 
 def _with_batch(inputs: Sequence[TensorSpec], batch: int | None) -> tuple[TensorSpec, ...]:

@@ -40,6 +40,10 @@ def profile(
     input: options.Input = None,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
+    rules: Annotated[
+        str | None,
+        typer.Option(help="A Python file with rules for ops and modules.", metavar="FILE"),
+    ] = None,
     convention: Annotated[
         str,
         typer.Option(
@@ -105,7 +109,7 @@ def profile(
     more = {"--explain": explain}
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias, more)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
-    network = library.load(model, specs, batch, announce, inputs or "")
+    network = library.load(model, specs, batch, announce, inputs or "", rules or "")
     if explain and asked:
         _explain(network, asked, output)
         return

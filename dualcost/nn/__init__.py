@@ -14,13 +14,21 @@ if TYPE_CHECKING:
         GroupConv2d,
         HetConv2d,
     )
+    from dualcost.nn.rules import count_module, count_op
 
-__all__ = ["DepthwiseSeparableConv2d", "DualConv2d", "GroupConv2d", "HetConv2d"]
+__all__ = [
+    "DepthwiseSeparableConv2d",
+    "DualConv2d",
+    "GroupConv2d",
+    "HetConv2d",
+    "count_module",
+    "count_op",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from dualcost.nn import blocks
+        from dualcost.nn import blocks, rules
 
-        return getattr(blocks, name)
+        return getattr(rules if name.startswith("count_") else blocks, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from dualcost.nn.operations import operations
+from dualcost.nn.rules import OP_RULES
 from dualcost.site import (
     ACTIVATION,
     CONVOLUTION,
@@ -119,6 +120,9 @@ def work(
 def _classified(
     function: torch._ops.OpOverload, name: str, arguments: dict[str, Any], result: Any, learnt: bool
 ) -> Work:
+    if name in OP_RULES:
+        group, rule = OP_RULES[name]
+        return Work(group, int(rule(arguments, result)))
     if name in _CONVOLUTIONS:
         site = _CONVOLUTIONS[name](arguments, result)
         return Work(CONVOLUTION, site.macs, site)

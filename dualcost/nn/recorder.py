@@ -20,6 +20,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from dualcost.nn.lifetimes import Lifetimes
 from dualcost.nn.ops import ALLOCATIONS, is_view, name_of, work
+from dualcost.nn.rules import MODULE_RULES
 from dualcost.site import Op
 
 # Not work of the model: what a profiler and a compiler leave in it.
@@ -42,6 +43,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         self._dims: dict[str, int] = {}
         self._makers: Any = WeakIdKeyDictionary()
         self._raised: dict[int, str] = {}
+        # a module that a user's rule counts as one, while it runs
+        self._ruled: nn.Module | None = None
 
     @contextmanager
     def of(self, model: nn.Module) -> Iterator[None]:
@@ -78,9 +81,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
     def _enter_module(self, module: nn.Module, args: Any) -> None:
         self._stack.append(module)
         self.modules[self._path(module)] = type(module).__name__
+        if self._ruled is None and type(module) in MODULE_RULES:
+            self._ruled = module
 
     def _leave_module(self, module: nn.Module, args: Any, result: Any) -> None:
         self._stack.pop()
+        if self._ruled is module:
+            self._ruled = None
+            if sys.exception() is None:
+                self._record_module(module, args, result)
         if (error := sys.exception()) is not None and id(error) not in self._raised:
             path = self._path(module)
             self._raised[id(error)] = f"in {path} ({type(module).__name__}): " if path else ""
@@ -98,7 +107,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         kwargs = kwargs or {}
         self._lifetimes.sweep(len(self._ops))
         result = func(*args, **kwargs)
-        if name_of(func) in ALLOCATIONS:  # memory of the op that will fill it
+        if self._ruled is not None or name_of(func) in ALLOCATIONS:
+            # memory of the op that will fill it, or of the module that is counted as one
             made = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
             self._lifetimes.made(made, len(self._ops))
         elif func.namespace not in IGNORED:
@@ -143,6 +153,29 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
             )
         )
         for tensor in (*made, *_written(func, args)):
+            self._makers[tensor] = len(self._ops) - 1
+
+    def _record_module(self, module: nn.Module, args: Any, result: Any) -> None:
+        """A module that a user's rule counts is one op."""
+        group, rule = MODULE_RULES[type(module)]
+        read = [leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor)]
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        names = (self._parameters.get(_memory(p)) for p in module.parameters())
+        self._ops.append(
+            Op(
+                name=type(module).__name__,
+                path=self._path(module),
+                module=type(module).__name__,
+                group=group,
+                inputs=tuple(self._makers.get(tensor, -1) for tensor in read),
+                in_shapes=tuple(shape_of(tensor) for tensor in read),
+                out_shapes=tuple(shape_of(tensor) for tensor in made),
+                macs=int(rule(module, args, result)),
+                parameters=tuple(sorted((name for name in names if name), key=self._rank)),
+                itemsize=made[0].element_size() if made else 4,
+            )
+        )
+        for tensor in made:
             self._makers[tensor] = len(self._ops) - 1
 
     def _remember(self, tensor: Tensor, key: str | None) -> None:

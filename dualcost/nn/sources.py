@@ -288,6 +288,15 @@ def _started_in(folder: Path) -> Iterator[None]:
                     _imported[name] = folder
 
 
+def run_file(text: str) -> None:
+    """Import a user's file for what it does: it registers rules (`nn.rules`).
+
+    Raises:
+        ModelError: it cannot be imported.
+    """
+    _import_file(Path(text))
+
+
 def example_from(text: str) -> Example:
     """What the factory "path/to/file.py:factory" (or "package.module:factory") makes as an input.
 
