@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dualcost.site import TensorSpec
+from dualcost.site import Network, Op, TensorSpec
 
 
 class Forward(nn.Module):
@@ -64,3 +64,27 @@ def counted(model: nn.Module, *specs: TensorSpec, device: str = "cpu") -> int:
 
 def numel(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def products(network: Network) -> list[Op]:
+    """The ops that multiply and accumulate."""
+    return [op for op in network.ops if op.macs]
+
+
+def encoder() -> nn.Module:
+    return nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+
+class Tied(nn.Module):
+    """The embedding's table is the weight of the head; `spare` never runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(10, 4)
+        self.head = nn.Linear(4, 10)
+        self.head.weight = self.table.weight
+        self.spare = nn.Linear(2, 3)
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        found: Tensor = self.head(self.table(ids))
+        return found if mask is None else found * mask

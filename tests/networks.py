@@ -1,14 +1,18 @@
-"""Hand-made networks: small, plain data, written down where a test can count them by hand."""
+"""Hand-made networks, small and plain, that a test can count by hand; and rewrites of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from dualcost.cost import Cost
+from dualcost.kinds import KINDS
+from dualcost.rewrite import Rewrite, Rewritten
 from dualcost.site import (
     ACTIVATION,
     CONVOLUTION,
@@ -25,6 +29,8 @@ from dualcost.site import (
 
 # Shared machines pause now and then: time says nothing about a property.
 quickly = settings(deadline=None, max_examples=50)
+
+SIDE = 8  # of the maps that `site` makes unless it is told otherwise
 
 
 def site(
@@ -236,3 +242,30 @@ def networks(draw: st.DrawFn) -> Network:
 def elements(*shapes: tuple[int, ...]) -> int:
     """Elements of tensors of these shapes together."""
     return sum(prod(shape) for shape in shapes)
+
+
+def asked(conv: str = "dual", number: int = 16, **words: Any) -> Rewrite:
+    """Dual with G=16, unless words say otherwise; `number` is G or P, whichever the kind takes."""
+    made_of = KINDS.get(conv)
+    if made_of and made_of.letter:
+        words = {made_of.letter: number, **words}
+    return Rewrite.parse(conv, **words)
+
+
+def replaced(found: Rewritten) -> dict[str, int]:
+    """Path → G or P of what is replaced."""
+    return {one.path: one.divisor for one in found.replacements}
+
+
+def dual_macs(M: int, N: int, G: int) -> int:
+    return SIDE * SIDE * N * (3 * 3 * M // G + M)  # D_o*D_o*N*(K*K*M/G + M)
+
+
+def in_bytes(elements: Cost, made: int) -> Cost:
+    """A cost whose elements take four bytes each; `made` counts those of the maps it makes."""
+    return replace(
+        elements,
+        traffic=4 * elements.traffic,
+        weight_bytes=4 * elements.params,
+        activation_bytes=4 * made,
+    )
