@@ -14,6 +14,7 @@ import pytest
 from commands import Command
 from hypothesis import given
 from hypothesis import strategies as st
+from update_docs import ROOT
 
 from dualcost import library
 from dualcost.errors import ExitCode
@@ -299,6 +300,7 @@ def test_a_plot_shows_every_row_that_has_an_accuracy(command: Command, tmp_path:
     for number, name in enumerate(TABLES, start=1):
         assert (tmp_path / f"figures/table{number}.png").read_bytes().startswith(b"\x89PNG")
         shown = texts(tmp_path / f"figures/table{number}.svg")
+        assert texts(ROOT / f"docs/figures/table{number}.svg") == shown  # the page shows this run
         rows = [found for found in printed_rows() if found.table == name]
         for found in rows:
             label = found.model if found.quoted else found.divisor
