@@ -24,12 +24,12 @@ class Lifetimes:
 
     def sweep(self, op: int) -> None:
         """Before an op runs: what is gone by now was freed before it."""
-        for memory in [memory for memory, storage in self._known.items() if _gone(storage)]:
+        # what is given is not asked: a weak reference keeps its address from being used again
+        for memory in [memory for memory in self._maker if _gone(self._known[memory])]:
             del self._known[memory]
-            if memory in self._maker:
-                maker, place = self._maker.pop(memory)
-                nbytes, _ = self._made[maker][place]
-                self._made[maker][place] = nbytes, op
+            maker, place = self._maker.pop(memory)
+            nbytes, _ = self._made[maker][place]
+            self._made[maker][place] = nbytes, op
 
     def read(self, tensors: Iterable[Tensor]) -> None:
         """What an op reads and nobody made is given."""
