@@ -75,6 +75,8 @@ def test_an_unknown_group_is_refused_with_what_is_close() -> None:
     with pytest.raises(UnknownNameError) as raised:
         count_op("relu", group="lineer")
     assert "linear" in raised.value.hint
+    with pytest.raises(UnknownNameError):  # no convention counts the MACs of norms
+        count_module(Inner, group="norm")
 
 
 def test_a_module_that_raises_leaves_no_half_counted_op() -> None:
