@@ -4,15 +4,16 @@
 
 Each model is traced in this process, one after the other, on fake tensors and without weights
 (models that need values: on real ones). Seconds are those of building and tracing; memory is what
-the process holds at its highest above the imports, as the operating system sees it.
+the process held at its highest meanwhile above what it held before, as Linux sees it.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import platform
-import resource
+import re
 import sys
 import time
 import warnings
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import timm
 import torch
@@ -57,13 +59,23 @@ def sources(pattern: str) -> Iterator[tuple[str, Callable[[], Source]]]:
                 yield f"{origin}:{name}", partial(find, name)
 
 
-def highest() -> int:
-    """The most memory that this process ever held, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
+def held(which: str) -> int:
+    """Bytes that this process holds ("VmRSS"), or held at most since `forget` ("VmHWM")."""
+    found = re.search(rf"{which}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * KIB
 
 
-def measure(name: str, find: Callable[[], Source], imports: int) -> Result:
+def forget() -> None:
+    """Let the most memory that was held be what is held now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def measure(name: str, find: Callable[[], Source]) -> Result:
     """Trace one model; an error is a status, and the others go on."""
+    gc.collect()
+    forget()
+    before = held("VmRSS")
     start = time.perf_counter()
     try:
         network = find().trace()
@@ -72,10 +84,15 @@ def measure(name: str, find: Callable[[], Source], imports: int) -> Result:
     unknown = sorted({op.name for op in network.ops if op.group == UNKNOWN})
     status = f"partial: {', '.join(unknown)}" if unknown else "; ".join(network.notes) or "counted"
     seconds = time.perf_counter() - start
-    return Result(name, status, network.macs, network.params, seconds, highest() - imports)
+    return Result(name, status, network.macs, network.params, seconds, held("VmHWM") - before)
 
 
-def page(results: list[Result], imports: int) -> str:
+def public(library: ModuleType) -> str:
+    """The version of a library, without the build."""
+    return str(library.__version__).partition("+")[0]
+
+
+def page(results: list[Result]) -> str:
     """The table, with a summary above it."""
     whole = [result for result in results if result.macs]
     bounded = sum(result.status.startswith("partial") for result in results)
@@ -87,28 +104,29 @@ def page(results: list[Result], imports: int) -> str:
             f"{result.macs:,}" if result.macs else "",
             f"{result.params:,}" if result.params else "",
             f"{result.seconds:.2f}",
+            f"{result.grown / KIB**2:.1f}",
             result.status,
         )
         for result in results
     )
-    fake = [r for r in whole if not r.status.startswith("run on real")]
+    grown = sorted(r.grown for r in whole if not r.status.startswith("run on real"))
     return "\n".join(
         (
             "# Every model of torchvision and timm",
             "",
-            f"Written by `python benchmarks/zoo.py` with torch {torch.__version__}, torchvision "
-            f"{torchvision.__version__} and timm {timm.__version__}, one process on "
-            f"{platform.machine()}. Of {len(results)} models {len(whole)} are counted "
+            f"Written by `python benchmarks/zoo.py` with torch {public(torch)}, torchvision "
+            f"{public(torchvision)} and timm {timm.__version__}, in one process on a shared "
+            f"{platform.machine()} machine. Of {len(results)} models {len(whole)} are counted "
             f"({bounded} of them partially; {real} on real tensors, since they need values).",
             f"Building and tracing one takes {seconds[len(seconds) // 2]:.2f} s in the median and "
-            f"{seconds[-1]:.1f} s at most; until the last model that runs on fake tensors the "
-            f"process never held more than {units.memory(max(r.grown for r in fake))} above its "
-            f"{units.memory(imports)} after the imports.",
+            f"{seconds[-1]:.1f} s at most. On fake tensors it takes "
+            f"{units.memory(grown[len(grown) // 2])} of memory in the median and "
+            f"{units.memory(grown[-1])} at most.",
             "",
             table(
-                ("model", "MACs", "parameters", "seconds", "status"),
+                ("model", "MACs", "parameters", "seconds", "MiB", "status"),
                 list(rows),
-                (False, True, True, True, False),
+                (False, True, True, True, True, False),
             ),
         )
     )
@@ -123,18 +141,17 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     from_timm("resnet18").trace()  # what torch imports when it first traces
-    imports = highest()
     results: list[Result] = []
     models = list(sources(arguments.pattern))
     # models that need values take real memory: they come last, so that the others' is seen
     models.sort(key=lambda model: "rcnn" in model[0] or "ssd" in model[0])
     try:
         for count, (name, find) in enumerate(models, start=1):
-            results.append(measure(name, find, imports))
+            results.append(measure(name, find))
             print(f"{count}/{len(models)} {name}: {results[-1].status}", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted: the table has what was done", file=sys.stderr)
-    text = page(sorted(results, key=lambda result: result.name), imports)
+    text = page(sorted(results, key=lambda result: result.name))
     if arguments.output:
         arguments.output.write_text(text)
     else:

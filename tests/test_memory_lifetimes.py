@@ -156,6 +156,16 @@ def test_weights_and_constants_are_no_activations() -> None:
     ]
 
 
+def test_a_cast_of_a_weight_is_free_after_its_use() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        y = x @ m.weight.to(torch.float64)
+        return y.exp().sin()
+
+    found = memory_of(forward, TensorSpec((2, 4), "float64"), weight=weight(4, 3))
+    assert found[0] == ("_to_copy", ((4 * 3 * 8, 2),))  # free before exp
+    assert [name for name, _ in found] == ["_to_copy", "mm", "exp", "sin"]
+
+
 def test_a_second_trace_of_a_model_finds_the_same_memory() -> None:
     model = torchvision.models.squeezenet1_1()
     first, again = (trace(model, (floats(1, 3, 64, 64),)) for _ in range(2))

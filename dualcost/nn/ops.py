@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -90,11 +91,13 @@ class Work:
     operations: int = 0
 
 
+@cache
 def name_of(function: torch._ops.OpOverload) -> str:
     """The op as users know it: "convolution", "relu_", "torchvision::nms"."""
     return function._schema.name.removeprefix("aten::")
 
 
+@cache
 def is_view(function: torch._ops.OpOverload) -> bool:
     """Its result shares memory with an argument that it does not write to."""
     aliases = (argument.alias_info for argument in function._schema.arguments)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -25,6 +27,7 @@ from dualcost.site import Op
 
 # Not work of the model: what a profiler and a compiler leave in it.
 IGNORED = ("prim", "profiler")
+_DEVICE = torch.ops.prim.device.default
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's mode has no types
@@ -32,14 +35,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # as above
-        self._ops: list[Op] = []
+        # each waits for the memory that it took, which is known when the run is over
+        self._ops: list[partial[Op]] = []
         self._lifetimes = Lifetimes()
         self.modules: dict[str, str] = {}
         self._paths: dict[int, str] = {}
         self._stack: list[nn.Module] = []
         # a parameter is known by its memory, so that views of it are known too
         self._parameters: dict[int, str] = {}
-        self._casts: list[Tensor] = []
+        self._casts: list[StorageWeakRef] = []
         self._dims: dict[str, int] = {}
         self._makers: Any = WeakIdKeyDictionary()
         self._raised: dict[int, str] = {}
@@ -51,8 +55,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         """Record what runs in a model, whose weights exist by now."""
         self._paths = {id(module): path for path, module in model.named_modules()}
         self._stack = [model]
-        self._parameters = {_memory(p): key for key, p in model.named_parameters()}
-        self._dims = {key: p.dim() for key, p in model.named_parameters()}
+        for key, parameter in model.named_parameters():
+            self._parameters[_memory(parameter)] = key
+            self._dims[key] = parameter.dim()
         with ExitStack() as hooks:
             for hook in (
                 register_module_forward_pre_hook(self._enter_module),
@@ -65,9 +70,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
     @property
     def ops(self) -> tuple[Op, ...]:
         """The ops in order, each with the memory that it took, and when that was free again."""
-        return tuple(
-            replace(op, memory=self._lifetimes.of(index)) for index, op in enumerate(self._ops)
-        )
+        return tuple(op(memory=self._lifetimes.of(index)) for index, op in enumerate(self._ops))
 
     def makers(self, result: Any) -> frozenset[int]:
         """The ops that made the tensors in a result."""
@@ -104,13 +107,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        if func is _DEVICE and isinstance(args[0], FakeTensor):
+            return args[0].fake_device  # asked more often than anything is computed
         kwargs = kwargs or {}
         self._lifetimes.sweep(len(self._ops))
         result = func(*args, **kwargs)
         if self._ruled is not None or name_of(func) in ALLOCATIONS:
             # memory of the op that will fill it, or of the module that is counted as one
-            made = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-            self._lifetimes.made(made, len(self._ops))
+            self._lifetimes.made(_tensors(result), len(self._ops))
         elif func.namespace not in IGNORED:
             self._record(func, args, kwargs, result)
         return result
@@ -122,8 +126,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         kwargs: Mapping[str, Any],
         result: Any,
     ) -> None:
-        read = [leaf for leaf in tree_leaves((args, dict(kwargs))) if isinstance(leaf, Tensor)]
-        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        read = [*_tensors(args), *_tensors(tuple(kwargs.values()))]
+        made = [*_tensors(result)]
         names = [self._parameters.get(_memory(tensor)) for tensor in read]
         maps = [tensor for tensor, key in zip(read, names, strict=True) if key is None]
         module = self._stack[-1]
@@ -137,7 +141,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         self._lifetimes.read(read)
         self._lifetimes.made(made, len(self._ops))
         self._ops.append(
-            Op(
+            partial(
+                Op,
                 name=name_of(func),
                 path=self._path(module),
                 module=type(module).__name__,
@@ -162,7 +167,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         names = (self._parameters.get(_memory(p)) for p in module.parameters())
         self._ops.append(
-            Op(
+            partial(
+                Op,
                 name=type(module).__name__,
                 path=self._path(module),
                 module=type(module).__name__,
@@ -179,14 +185,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
             self._makers[tensor] = len(self._ops) - 1
 
     def _remember(self, tensor: Tensor, key: str | None) -> None:
-        """Know a parameter by a cast of it too, which is kept: its memory must not be reused."""
+        """Know a parameter by a cast of it too; a weak reference keeps its address from reuse."""
         if key and _memory(tensor) not in self._parameters:
             self._parameters[_memory(tensor)] = key
-            self._casts.append(tensor)
+            self._casts.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
 
     def _rank(self, key: str) -> tuple[int, bool]:
         """Weights before biases, which have fewer dimensions; what is alike, as it was read."""
         return -self._dims[key], key.endswith("bias")
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    """Those among an op's arguments or results, which nest in lists and tuples only."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _tensors(value)
 
 
 def _memory(tensor: Tensor) -> int:
@@ -202,14 +217,26 @@ def _arguments(
     func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
     """All arguments of a call by the names of the op's schema."""
-    named = {a.name: a.default_value for a in func._schema.arguments if a.has_default_value()}
-    named.update(zip((a.name for a in func._schema.arguments), args, strict=False))
-    return {**named, **kwargs}
+    names, defaults = _signature(func)
+    return {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+
+
+@cache
+def _signature(func: torch._ops.OpOverload) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of an op's arguments, and the defaults of those that have one."""
+    arguments = func._schema.arguments
+    defaults = {a.name: a.default_value for a in arguments if a.has_default_value()}
+    return tuple(a.name for a in arguments), defaults
 
 
 def _written(func: torch._ops.OpOverload, args: Sequence[Any]) -> Iterator[Tensor]:
     """The arguments that an op wrote to: from now on it is their maker."""
-    for argument, value in zip(func._schema.arguments, args, strict=False):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            if isinstance(value, Tensor):
-                yield value
+    for place in _places_written(func):
+        if place < len(args) and isinstance(args[place], Tensor):
+            yield args[place]
+
+
+@cache
+def _places_written(func: torch._ops.OpOverload) -> tuple[int, ...]:
+    infos = (argument.alias_info for argument in func._schema.arguments)
+    return tuple(i for i, info in enumerate(infos) if info is not None and info.is_write)

@@ -215,7 +215,7 @@ class _SymbolicRecorder(Recorder):  # type: ignore[no-untyped-call]  # torch has
     @property
     def ops(self) -> tuple[Op, ...]:
         """Without what does not follow from the shapes."""
-        return tuple(dataclasses.replace(op, operations=0) for op in self._ops)
+        return tuple(op(operations=0) for op in self._ops)
 
 
 @dataclasses.dataclass

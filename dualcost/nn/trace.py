@@ -15,6 +15,7 @@ import inspect
 import logging
 import re
 import warnings
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,13 +28,14 @@ from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
     FakeCopyMode,
+    FakeTensor,
     FakeTensorMode,
     UnsupportedOperatorException,
 )
 from torch.nn.parameter import is_lazy
 
 from dualcost.blocks import find_blocks
-from dualcost.errors import ModelError
+from dualcost.errors import ModelError, UsageError
 from dualcost.nn.inputs import Example, copied, make_inputs
 from dualcost.nn.recorder import Recorder, shape_of
 from dualcost.site import Network, Parameter, TensorSpec
@@ -66,6 +68,7 @@ def trace(
     *,
     listed: bool = False,
     example: Example | None = None,
+    device: str = "",
 ) -> Network:
     """Trace a model; it is left exactly as it was, also when its forward raises.
 
@@ -79,12 +82,19 @@ def trace(
         listed: the model takes a list of unbatched images (detectors do).
         example: call it with these arguments, of which `inputs` are the tensors; None: with
             random tensors.
+        device: "cpu" or "cuda": run a copy there on real tensors, instead of on fake ones.
 
     Raises:
         ModelError: the model cannot be copied, or its forward raises.
         ValuesNeededError: the same, because it needs values and has no weights to compute them.
+        UsageError: there is no such device here.
     """
     name = name or type(model).__name__
+    if device:
+        where = _device(device)
+        if any(tensor.is_meta for tensor in _tensors(model)):
+            raise ValuesNeededError(f"{name} has no weights", "give a model that has them")
+        return _trace_real(model, inputs, name, listed, "that was asked for", example, where)
     try:
         return _trace_fake(model, inputs, name, listed, example=example)
     except ValuesNeededError as needed:
@@ -103,12 +113,30 @@ def _trace_fake(
     example: Example | None = None,
 ) -> Network:
     mode = mode or FakeTensorMode(allow_non_fake_inputs=True)
-    if any(is_lazy(parameter) for parameter in model.parameters()):
+    if any(is_lazy(tensor) for tensor in _tensors(model)):
         raise ValuesNeededError("a lazy layer needs values", "run it once, so that it has weights")
-    with _copying(name), _Faking(mode):
-        fake = copy.deepcopy(model)
+    with _copying(name):
+        plain = _plain(model, mode)
+        with _Faking(mode):
+            fake = copy.deepcopy(model, plain)
     with mode, _quiet():
         return _run(fake, inputs, name, listed, (), recorder, example)
+
+
+def _device(text: str) -> torch.device:
+    """A device that is here.
+
+    Raises:
+        UsageError: there is none, or torch knows none of that name.
+    """
+    kind, _, number = text.partition(":")
+    if kind == "cpu" and not number:
+        return torch.device(kind)
+    if kind != "cuda" or not (number or "0").isdecimal():
+        raise UsageError(f"{text!r} is no device to run on", "cpu, cuda or cuda:1")
+    if int(number or 0) >= torch.cuda.device_count():
+        raise UsageError(f"there is no {text} here: torch sees no such GPU", "run on the cpu")
+    return torch.device(text)
 
 
 def _trace_real(
@@ -118,14 +146,18 @@ def _trace_real(
     listed: bool,
     reason: str,
     example: Example | None = None,
+    device: torch.device | None = None,
 ) -> Network:
     with _copying(name):
         real = copy.deepcopy(model)
+    if device is not None:
+        real = real.to(device)
     given = "random inputs" if example is None else "the given inputs"
-    note = f"run on real tensors with {given}, because {reason}"
-    with torch.random.fork_rng(devices=[]):
+    on = f" on {device}" if device else ""
+    note = f"run on real tensors{on} with {given}, because {reason}"
+    with torch.random.fork_rng(devices=[device] if device and device.type == "cuda" else []):
         torch.manual_seed(SEED)
-        return _run(real, inputs, name, listed, (note,), example=example)
+        return _run(real, inputs, name, listed, (note,), example=example, device=device)
 
 
 @contextmanager
@@ -141,8 +173,37 @@ def _copying(name: str) -> Iterator[None]:
 
 
 def _tensors(model: nn.Module) -> Iterator[Tensor]:
-    yield from model.parameters()
-    yield from model.buffers()
+    """Parameters and buffers, in one walk; shared ones as often as they are held."""
+    for module in model.modules():
+        for tensor in (*module._parameters.values(), *module._buffers.values()):
+            if tensor is not None:
+                yield tensor
+
+
+def _plain(model: nn.Module, mode: FakeTensorMode) -> dict[int, Any]:
+    """A memo for `copy.deepcopy` with the plain tensors of a model, and its empty dictionaries.
+
+    They are nearly all that it has: made one by one, through torch's dispatcher and by `copy`'s
+    general way, they would be most of the time of copying it. Tensors that are not plain, or
+    share memory, are left to `_Faking`.
+    """
+    memo: dict[int, Any] = {}
+    for module in model.modules():
+        for value in vars(module).values():
+            if type(value) in (dict, OrderedDict) and not value:  # hooks that nobody set
+                memo[id(value)] = type(value)()
+    tensors = {id(tensor): tensor for tensor in _tensors(model)}
+    users = Counter(tensor.untyped_storage()._cdata for tensor in tensors.values())
+    for key, tensor in tensors.items():
+        plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout is torch.strided
+        alone = users[tensor.untyped_storage()._cdata] == 1
+        if plain and alone and tensor.is_leaf and tensor.is_contiguous():
+            elem = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+            fake: Any = FakeTensor(mode, elem, "cpu" if tensor.is_meta else tensor.device)
+            if isinstance(tensor, nn.Parameter):
+                fake._is_param = True
+            memo[key] = fake.requires_grad_(tensor.requires_grad)
+    return memo
 
 
 class _Faking(FakeCopyMode):
@@ -197,23 +258,25 @@ def _run(
     notes: tuple[str, ...],
     recorder: Recorder | None = None,
     example: Example | None = None,
+    device: torch.device | None = None,
 ) -> Network:
-    """Run a copy once under the recorder."""
+    """Run a copy once under the recorder, on a device, else where its tensors are."""
     for module in model.modules():
         module.training = False  # not .eval(), which models override to do other things
-    device = next((t.device for t in _tensors(model)), torch.device("cpu"))
+    tensors = [*_tensors(model)]
+    device = device or (tensors[0].device if tensors else torch.device("cpu"))
     recorder = recorder or Recorder()
     with (
         torch.inference_mode(False),
         torch.no_grad(),
         torch.autocast(device.type, enabled=False),
-        _attention_unfused(),
+        attention_unfused(),
     ):
         args, kwargs = copied(example) if example else make_inputs(inputs, device, listed)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if any(is_lazy(tensor) for tensor in _tensors(model)):
+                if any(is_lazy(tensor) for tensor in tensors):
                     model(*args, **kwargs)  # its first run makes its weights
                 parameters = tuple(
                     Parameter(key, shape_of(p), p.requires_grad, p.element_size())
@@ -269,7 +332,7 @@ def _other_dtype(model: nn.Module, inputs: Sequence[TensorSpec]) -> str:
 
 
 @contextmanager
-def _attention_unfused() -> Iterator[None]:
+def attention_unfused() -> Iterator[None]:
     """Keep attention modules from the fused path that hides their products, for a while."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
