@@ -19,18 +19,15 @@ from torchvision.ops import DeformConv2d
 
 from dualcost import library
 from dualcost.errors import ExitCode
-from dualcost.nn import crosscheck
+from dualcost.nn import counters, crosscheck, witnesses
 from dualcost.nn.crosscheck import (
     AGREES,
     EXPLAINED,
-    FVCORE,
-    NUMEL,
-    TORCH,
     UNEXPLAINED,
     Check,
-    Witness,
 )
 from dualcost.nn.trace import trace
+from dualcost.nn.witnesses import FVCORE, NUMEL, TORCH, Witness
 from dualcost.profiles import profile
 from dualcost.rewrite import Rewrite
 from dualcost.site import Network, TensorSpec
@@ -46,8 +43,8 @@ def checked(
     network = network or trace(model, inputs)
     model = model.eval()
     said = [
-        crosscheck.count_with_torch(model, inputs, device=device),
-        crosscheck.count_with_fvcore(model, inputs),
+        witnesses.count_with_torch(model, inputs, device=device),
+        witnesses.count_with_fvcore(model, inputs),
     ]
     assert not said[1].failure
     checks = crosscheck.compare(profile(network), network, said, numel(model))
@@ -61,7 +58,7 @@ def verdicts(checks: dict[tuple[str, str], Check]) -> set[str]:
 @pytest.mark.parametrize("name", ["resnet50", "vit_b_16", "mobilenet_v2", "densenet121"])
 def test_every_difference_to_both_counters_is_explained(name: str) -> None:
     network = library.load(name)
-    model, _ = crosscheck.live(network.name, network.inputs, None, weights=True)
+    model, _ = witnesses.live(network.name, network.inputs, None, weights=True)
     if name == "vit_b_16":  # which takes one size only; the others run sooner on a small image
         checks = checked(model, network.inputs, network)
     else:
@@ -154,10 +151,10 @@ def test_a_converted_model_agrees(
     asked = Rewrite.parse(kind, **letters)
     inputs = (floats(1, 3, 64, 64),)
     network = library.load("resnet18", inputs)
-    model, _ = crosscheck.live(network.name, network.inputs, asked, weights=True)
+    model, _ = witnesses.live(network.name, network.inputs, asked, weights=True)
     said = [
-        crosscheck.count_with_torch(model, network.inputs),
-        crosscheck.count_with_fvcore(model, network.inputs),
+        witnesses.count_with_torch(model, network.inputs),
+        witnesses.count_with_fvcore(model, network.inputs),
     ]
     checks = crosscheck.compare(profile(network, asked), network, said, numel(model))
     assert {c.verdict for c in checks if c.quantity in ("convolution", "linear")} == {AGREES}
@@ -190,18 +187,18 @@ def test_a_model_is_left_as_it_was() -> None:
 
 
 def test_fvcore_says_why_it_cannot_count() -> None:
-    assert "by name" in crosscheck.count_with_fvcore(nn.ReLU(), [floats(1, name="x")]).failure
+    assert "by name" in witnesses.count_with_fvcore(nn.ReLU(), [floats(1, name="x")]).failure
 
     def fail(self: Any, x: Tensor) -> Tensor:
         raise RuntimeError("out of cheese")
 
-    assert "out of cheese" in crosscheck.count_with_fvcore(Forward(fail), [floats(1)]).failure
+    assert "out of cheese" in witnesses.count_with_fvcore(Forward(fail), [floats(1)]).failure
 
 
 MODEL = """
 import sys, torch
 def make():
-    if "crosscheck" in sys.argv[0]:
+    if "witnesses" in sys.argv[0]:
         print("what a model prints is no answer of the child process")
     return torch.nn.Sequential(torch.nn.Conv2d(4, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
 """
@@ -210,9 +207,10 @@ MACS = 4 * 4 * 9 * 4 * 8  # 4×4 positions, K², M, N
 
 
 @pytest.fixture
-def own(tmp_path: Path, command: Command) -> Command:
-    """The command line in a folder with a model."""
+def own(tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command line in a folder with a model, where no other counter is installed."""
     (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.setattr(counters, "COUNTERS", {})
     return command
 
 
@@ -221,14 +219,16 @@ def inside(own: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The same, with fvcore in this process: quicker, and open to changes."""
 
     @contextlib.contextmanager
-    def here(network: Network, asked: Rewrite | None) -> Iterator[Callable[[float], Witness]]:
+    def here(
+        network: Network, asked: Rewrite | None, counter: str
+    ) -> Iterator[Callable[[float], Witness]]:
         def answer(limit_s: float) -> Witness:
-            model, _ = crosscheck.live(network.name, network.inputs, asked, weights=True)
-            return crosscheck.count_with_fvcore(model, network.inputs)
+            model, _ = witnesses.live(network.name, network.inputs, asked, weights=True)
+            return witnesses.count_with_fvcore(model, network.inputs)
 
         yield answer
 
-    monkeypatch.setattr(crosscheck, "in_child", here)
+    monkeypatch.setattr(witnesses, "in_child", here)
     return own
 
 
@@ -288,7 +288,7 @@ def test_a_counter_that_cannot_count_is_named_and_the_other_still_checks(
     def failing(*arguments: Any) -> Witness:
         return Witness(FVCORE, {}, failure="RuntimeError: no")
 
-    monkeypatch.setattr(crosscheck, "count_with_fvcore", failing)
+    monkeypatch.setattr(witnesses, "count_with_fvcore", failing)
     code, out, _ = inside("verify", *ARGUMENTS)
     assert code == ExitCode.OK
     assert "fvcore could not count this model: RuntimeError: no" in out
@@ -296,18 +296,51 @@ def test_a_counter_that_cannot_count_is_named_and_the_other_still_checks(
     def raising(*arguments: Any, **options: Any) -> Witness:
         raise RuntimeError("never")
 
-    monkeypatch.setattr(crosscheck, "count_with_torch", raising)
+    monkeypatch.setattr(witnesses, "count_with_torch", raising)
     code, out, _ = inside("verify", *ARGUMENTS)
     assert code == ExitCode.FAILED
     assert "nothing was verified" in out
 
 
+@pytest.mark.parametrize(("more", "verdict"), [(0, "agrees"), (7, "differs")])
+def test_a_counter_that_is_installed_is_shown_and_judges_nothing(
+    own: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, verdict: str
+) -> None:
+    (tmp_path / "thop.py").write_text(
+        "def profile(model, inputs, verbose):\n"
+        "    print('a counter that talks')\n"
+        f"    return model[0].weight.numel() * 16 + {more}, None\n"
+    )
+    monkeypatch.setitem(counters.COUNTERS, "thop", counters._thop)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    code, out, _ = own("verify", *ARGUMENTS, "--json")
+    assert code == ExitCode.OK
+    check = json.loads(out)["checks"][-1]
+    assert (check["quantity"], check["witness"]) == ("whole network", "thop")
+    assert (check["ours"], check["theirs"], check["verdict"]) == (MACS, MACS + more, verdict)
+
+
+def test_a_counter_that_fails_is_named_and_fails_nothing(
+    own: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torchinfo.py").write_text("def summary(*a, **k): raise KeyError('a layer')")
+    monkeypatch.setitem(counters.COUNTERS, "torchinfo", counters._torchinfo)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    code, out, _ = own("verify", *ARGUMENTS)
+    assert code == ExitCode.OK
+    assert "torchinfo could not count this model: KeyError: 'a layer'" in out
+    named = [floats(1, 4, 6, 6, name="input")]
+    assert "by name" in witnesses.count_with_another("torchinfo", nn.ReLU(), named).failure
+
+
 def test_a_child_that_takes_too_long_or_dies_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     network = trace(nn.Conv2d(3, 8, 3), [floats(1, 3, 6, 6)], "no_such_file.py:make")
-    with crosscheck.in_child(network, None) as answer:
+    with witnesses.in_child(network, None, FVCORE) as answer:
         assert answer(0.05).failure == "it took longer than 0.05 s"
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with crosscheck.in_child(network, None) as answer:
+    with witnesses.in_child(network, None, FVCORE) as answer:
         assert "without an answer" in answer(10).failure
 
 
@@ -315,17 +348,18 @@ def test_the_child_reads_and_answers_json(own: Command) -> None:
     asked = Rewrite.parse("het", P=2, where="kernel=3", but=("M>64: keep",), bias="drop")
     request = json.dumps(
         {
+            "counter": FVCORE,
             "name": "model.py:make",
             "inputs": [{"shape": [1, 4, 6, 6], "dtype": "float32", "name": ""}],
-            "rewrite": crosscheck._words(asked),
+            "rewrite": asked.words(),
         }
     )
-    answer = json.loads(crosscheck.answer_request(request))
+    answer = json.loads(witnesses.answer_request(request))
     assert answer["failure"] == ""
     # K²·M·N/P + (M − M/P)·N at 4×4 positions
     assert answer["counts"]["conv"] == 4 * 4 * (9 * 4 * 8 // 2 + 2 * 8)
-    lost = json.dumps({"name": "lost.py:make", "inputs": [], "rewrite": None})
-    assert "no file lost.py" in json.loads(crosscheck.answer_request(lost))["failure"]
+    lost = json.dumps({"counter": FVCORE, "name": "lost.py:make", "inputs": [], "rewrite": None})
+    assert "no file lost.py" in json.loads(witnesses.answer_request(lost))["failure"]
 
 
 @pytest.mark.parametrize(

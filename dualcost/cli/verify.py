@@ -40,6 +40,7 @@ def verify(
     but: options.But = None,
     indivisible: options.Policy = "refuse",
     bias: options.Bias = "keep",
+    plan: options.Plan = None,
     explain_diff: Annotated[
         Counter | None,
         typer.Option(help="List this witness's count op by op, beside ours.", show_default=False),
@@ -60,15 +61,15 @@ def verify(
     from dualcost.profiles import profile as cost
     from dualcost.site import TensorSpec
 
-    asked = options.asked(conv, groups, parts, where, but, indivisible, bias)
+    asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(model, specs, batch, announce)
     result = cost(network, asked)
     announce("building the model, and counting it with torch and fvcore")
-    from dualcost.nn import crosscheck
+    from dualcost.nn import crosscheck, witnesses
     from dualcost.render.verification import Verification
 
-    said, numel = crosscheck.witnesses(network, asked, limit)
+    said, numel = witnesses.witnesses(network, asked, limit)
     checks = crosscheck.compare(result, network, said, numel)
     verification = Verification(result, network, checks, tuple(said))
     deliver(_written(verification, explain_diff, json, output), output)

@@ -16,10 +16,16 @@ from dualcost.render.table import plain_table
 from dualcost.site import Network
 
 if TYPE_CHECKING:  # importing it wakes torch
-    from dualcost.nn.crosscheck import Check, Witness
+    from dualcost.nn.crosscheck import Check
+    from dualcost.nn.witnesses import Witness
 
 SCHEMA = 1
-STYLES = {"agrees": "green", "explained": "cyan", "unexplained": "bold red"}
+STYLES = {
+    "agrees": "green",
+    "explained": "cyan",
+    "differs": "yellow",
+    "unexplained": "bold red",
+}
 NAMES = {
     "torch": "torch's FlopCounterMode",
     "fvcore": "fvcore",
@@ -57,11 +63,12 @@ def verification_table(verification: Verification, listed: str = "") -> Renderab
         "",
         _checks(verification.checks),
     ]
-    for check in verification.checks:
-        if check.why:
-            parts.append(Text(f"{check.quantity}: {check.why}", style="dim"))
+    reasons = (f"{check.quantity}: {check.why}" for check in verification.checks if check.why)
+    parts += [Text(reason, style="dim") for reason in dict.fromkeys(reasons)]
     for name, failure in verification.failures.items():
-        parts.append(Text(f"{NAMES[name]} could not count this model: {failure}", style="yellow"))
+        parts.append(
+            Text(f"{NAMES.get(name, name)} could not count this model: {failure}", style="yellow")
+        )
     if listed:
         parts += ["", _ops(verification, listed)]
     return Group(*parts, "", _conclusion(verification))
@@ -121,7 +128,7 @@ def _conclusion(verification: Verification) -> Text:
     if not any(not witness.failure for witness in verification.witnesses):
         return Text("no counter could count this model: nothing was verified", "bold red")
     verdicts = Counter(check.verdict for check in verification.checks)
-    words = {"agrees": "agree"}
+    words = {"agrees": "agree", "differs": "differ"}
     shown = ", ".join(f"{count} {words.get(name, name)}" for name, count in verdicts.items())
     return Text(shown, "bold" if verification.passed else "bold red")
 
