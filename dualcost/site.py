@@ -80,6 +80,13 @@ class TensorSpec:
         bits = re.match(r"[a-z]+(\d+)", self.dtype)
         return prod(self.shape) * (int(bits[1]) // 8 if bits else 1)
 
+    @property
+    def word(self) -> str:
+        """As `parse` reads it: "ids=1x77:int64"."""
+        name = f"{self.name}=" if self.name else ""
+        dtype = f":{self.dtype}" if self.dtype != "float32" else ""
+        return f"{name}{'x'.join(map(str, self.shape))}{dtype}"
+
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""
         dtype = f" {self.dtype}" if self.dtype != "float32" else ""

@@ -38,6 +38,19 @@ class Header:
     versions: dict[str, str]
 
 
+def header_of(network: Network) -> Header:
+    """What the first line of its file would say."""
+    return Header(
+        name=network.name,
+        inputs=network.inputs,
+        macs=network.macs,
+        params=network.params,
+        ops=len(network.ops),
+        notes=network.notes,
+        versions=network.versions,
+    )
+
+
 def lines(network: Network) -> Iterator[str]:
     """The lines of the file, without their ends."""
     yield _dump(

@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli.output import deliver
+from dualcost.cli.output import announce, deliver
 
 EXAMPLES = "Examples: dualcost list · dualcost list 'resnet*' · dualcost list 'zoo:*' --json"
 
 
 def list_networks(
     pattern: Annotated[
-        str, typer.Argument(help="A glob of names, such as 'resnet*' or 'zoo:*'.", metavar="GLOB")
+        str,
+        typer.Argument(
+            help="A glob of names, such as 'resnet*' or 'zoo:*'; or an exported model.pt2.",
+            metavar="GLOB",
+        ),
     ] = "*",
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     unit: Annotated[str, typer.Option(help="auto, 1 (exact), K, M, G or T.")] = "auto",
@@ -24,12 +28,18 @@ def list_networks(
     Each with its input, parameters and MACs.
     """
     from dualcost import library
+    from dualcost.conversion import EXPORTED
     from dualcost.errors import UnknownNameError
     from dualcost.units import check_unit
 
     check_unit(unit)
     headers = library.headers()
-    found = [header for header in headers if library.matches(header.name, pattern)]
+    if pattern.endswith(EXPORTED):
+        from dualcost.tracefile import header_of
+
+        found = [header_of(library.load(pattern, announce=announce))]
+    else:
+        found = [header for header in headers if library.matches(header.name, pattern)]
     if not found:
         names = {header.name.partition(":")[2] for header in headers}
         raise UnknownNameError("network", pattern, names, "`dualcost list` shows all")

@@ -56,15 +56,24 @@ def build(factory: Callable[[], Any], name: str, *, weights: bool = False) -> nn
                 # a lazy layer would make its weights on the meta device later
                 if not any(is_lazy(tensor) for tensor in model.parameters()):
                     return model
-        try:
-            return _module(factory(), name)
-        except ModelError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise ModelError(
-                f"{name} cannot be built: {type(error).__name__}: {error}",
-                "the factory is called without arguments",
-            ) from error
+        return made(factory, name)
+
+
+def made(factory: Callable[[], Any], name: str) -> nn.Module:
+    """Call a factory as it is: with weights, drawn from the random numbers of the caller.
+
+    Raises:
+        ModelError: the factory raises, or makes something that is not a module.
+    """
+    try:
+        return _module(factory(), name)
+    except ModelError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"{name} cannot be built: {type(error).__name__}: {error}",
+            "the factory is called without arguments",
+        ) from error
 
 
 def _module(made: Any, name: str) -> nn.Module:

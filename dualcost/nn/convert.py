@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from dualcost.conversion import COPY, FRESH, Start, check_init
 from dualcost.errors import ModelError
-from dualcost.nn.blocks import MODULES
+from dualcost.nn.blocks import MODULES, HetConv2d, check_implementation
+from dualcost.nn.initial import Layer, copy_kernel
+from dualcost.nn.inputs import Example
 from dualcost.nn.trace import trace
 from dualcost.profiles import profile
 from dualcost.rewrite import Replacement, Rewrite, Rewritten, rewrite
@@ -22,9 +26,38 @@ from dualcost.site import CONVOLUTION, FREE, Network, Op, TensorSpec
 KEEP = "leave it out: --where 'default path!={path}' or --but 'path={path}: keep'"
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A converted model, what its new layers started from, and the network that it was."""
+
+    model: nn.Module
+    starts: tuple[Start, ...]
+    network: Network
+
+
 def convert(
-    model: nn.Module, asked: Rewrite, inputs: Sequence[TensorSpec], *, listed: bool = False
+    model: nn.Module,
+    asked: Rewrite,
+    inputs: Sequence[TensorSpec],
+    *,
+    listed: bool = False,
+    implementation: str = "grouped",
 ) -> nn.Module:
+    """Replace in a copy of a model what a rewrite replaces; `converted` says more about it."""
+    done = converted(model, asked, inputs, listed=listed, implementation=implementation)
+    return done.model
+
+
+def converted(
+    model: nn.Module,
+    asked: Rewrite,
+    inputs: Sequence[TensorSpec],
+    *,
+    listed: bool = False,
+    implementation: str = "grouped",
+    example: Example | None = None,
+    init: str = FRESH,
+) -> Converted:
     """Replace in a copy of a model what a rewrite replaces; the model may be without weights.
 
     A convolution becomes a module of the kind. Of a block, the first convolution does, and what
@@ -35,20 +68,29 @@ def convert(
         asked: what is replaced by what.
         inputs: what the model is run on, to see what it does.
         listed: the model takes a list of unbatched images (detectors do).
+        implementation: how every `HetConv2d` runs, "grouped" or "branches"; of no other kind.
+        example: call it with these arguments, of which `inputs` are the tensors.
+        init: "fresh" draws new weights; "copy" takes the ones nearest to the old (`initial`), where
+            one convolution is replaced by one.
 
     Raises:
         ModelError: the model cannot be traced, or what should go cannot be taken out of it.
         IndivisibleError: G or P does not divide some channels, and the policy is to refuse.
-        UsageError: the rewrite's rule matches nothing.
+        UsageError: the rewrite's rule matches nothing, or there is no such implementation.
     """
-    network = trace(model, inputs, listed=listed)
+    check_implementation(implementation)
+    check_init(init)
+    network = trace(model, inputs, listed=listed, example=example)
     rewritten = rewrite(network, asked).checked()
-    converted = _Conversion(copy.deepcopy(model), rewritten).done()
-    _check(converted, network, asked, listed)
-    return converted
+    conversion = _Conversion(copy.deepcopy(model), rewritten, implementation, init)
+    changed = conversion.done()
+    _check(changed, network, asked, listed, example)
+    return Converted(changed, tuple(conversion.starts), network)
 
 
-def _check(converted: nn.Module, network: Network, asked: Rewrite, listed: bool) -> None:
+def _check(
+    changed: nn.Module, network: Network, asked: Rewrite, listed: bool, example: Example | None
+) -> None:
     """The converted model has the MACs and the parameters that the profile promised.
 
     Raises:
@@ -56,7 +98,7 @@ def _check(converted: nn.Module, network: Network, asked: Rewrite, listed: bool)
     """
     promised = profile(network, asked).after
     try:
-        found = trace(converted, network.inputs, network.name, listed=listed)
+        found = trace(changed, network.inputs, network.name, listed=listed, example=example)
     except ModelError as error:
         raise ModelError(
             f"converted, {error.message}",
@@ -75,8 +117,13 @@ def _check(converted: nn.Module, network: Network, asked: Rewrite, listed: bool)
 class _Conversion:
     """The change of one copy."""
 
-    def __init__(self, model: nn.Module, rewritten: Rewritten) -> None:
+    def __init__(
+        self, model: nn.Module, rewritten: Rewritten, implementation: str, init: str
+    ) -> None:
         self.model = model
+        self.init = init
+        self.starts: list[Start] = []
+        self.implementation = implementation
         self.asked = rewritten.asked
         self.replacements = rewritten.replacements
         self.ops = rewritten.network.ops
@@ -148,17 +195,30 @@ class _Conversion:
             "dtype": like.dtype,
         }
         kind = replacement.kind
-        layer: nn.Module
+        layer: Layer
         if kind.name in MODULES:
             words |= {kind.letter: divisor} if kind.letter else {}
             layer = MODULES[kind.name](site.M, site.N, old.kernel_size, **words)  # type: ignore[arg-type]  # nn.Conv2d says tuple[int, ...]
         else:
             layer = nn.Conv2d(site.M, site.N, old.kernel_size, **words)  # type: ignore[arg-type]  # as above
+        if isinstance(layer, HetConv2d):
+            layer.implementation = self.implementation
         weights = tuple(name for index in replacement.ops for name in self.ops[index].parameters)
-        twin = self._built.setdefault(weights, layer)
+        if weights not in self._built:
+            self._built[weights] = layer
+            self.starts.append(self._started(layer, old, replacement))
+        twin = self._built[weights]
         for name, parameter in twin.named_parameters():
             setattr(layer, name, parameter)
         return layer.train(first.training)
+
+    def _started(self, layer: Layer, old: nn.Conv2d, replacement: Replacement) -> Start:
+        """Give a new layer its first weights: it is drawn at random already."""
+        if self.init != COPY:
+            return Start(replacement.path, "as asked")
+        if replacement.block:
+            return Start(replacement.path, f"{_a(replacement.block)} block has no one kernel")
+        return copy_kernel(layer, old, replacement.path)
 
     def _convolution(self, replacement: Replacement) -> nn.Conv2d:
         """The module that says how the new one strides and pads: of a block, the depthwise one.
@@ -184,16 +244,24 @@ class _Conversion:
             return
         self._done.add(path)
         old = self._modules[path]
-        if old is self.model:
-            self.model = new
-        for parent in [*self.model.modules()]:
-            for name, child in [*parent._modules.items()]:
-                if child is old:
-                    parent._modules[name] = new
+        self.model = swapped(self.model, old, new)
+
+
+def swapped(model: nn.Module, old: nn.Module, new: nn.Module) -> nn.Module:
+    """The model with one of its modules (or itself) replaced, in every place that it has."""
+    for parent in [*model.modules()]:
+        for name, child in [*parent._modules.items()]:
+            if child is old:
+                parent._modules[name] = new
+    return new if model is old else model
 
 
 def _holds(path: str, inner: str) -> bool:
     return not path or inner == path or inner.startswith(path + ".")
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _is_plain(module: nn.Module) -> bool:

@@ -48,6 +48,12 @@ def specs_of(example: Example) -> tuple[TensorSpec, ...]:
     )
 
 
+def is_plain(example: Example) -> bool:
+    """Whether its specs say all of it: tensors alone, in their places or by name."""
+    args, kwargs = example
+    return all(isinstance(value, Tensor) for value in (*args, *kwargs.values()))
+
+
 def copied(example: Example) -> Example:
     """The same with tensors of its own (fake ones under a fake mode), as a forward may write."""
 

@@ -1,4 +1,4 @@
-"""Where a model comes from: the zoo, torchvision, or a user's own code.
+"""Where a model comes from: the zoo, torchvision, timm, a file, or a user's own code.
 
 A `Source` is a factory with what is known about its input. Libraries that take seconds to import
 are imported by the function that needs them.
@@ -19,9 +19,10 @@ from typing import Any
 
 import torch
 
-from dualcost.errors import DualcostError, ModelError, UnknownNameError
+from dualcost.conversion import EXPORTED
+from dualcost.errors import DualcostError, ModelError, UnknownNameError, UsageError
 from dualcost.nn.build import build
-from dualcost.nn.inputs import Example, example_of, specs_of
+from dualcost.nn.inputs import Example, example_of, is_plain, specs_of
 from dualcost.nn.trace import ValuesNeededError, trace, traced_with
 from dualcost.nn.zoo import ZOO
 from dualcost.site import Network, TensorSpec
@@ -42,6 +43,9 @@ class Source:
         inputs: what it is traced with unless the user says otherwise; () if nothing is known.
         listed: it takes a list of unbatched images.
         libraries: whose versions decide what is traced.
+        example: the arguments that it is called with unless the user says otherwise, where
+            `inputs` cannot say them.
+        ready: the model exists, and the factory gives it as it is.
     """
 
     name: str
@@ -49,37 +53,63 @@ class Source:
     inputs: tuple[TensorSpec, ...] = ()
     listed: bool = False
     libraries: tuple[str, ...] = ()
+    example: Example | None = None
+    ready: bool = False
 
-    def trace(self, inputs: tuple[TensorSpec, ...] = (), example: Example | None = None) -> Network:
+    def trace(
+        self,
+        inputs: tuple[TensorSpec, ...] = (),
+        example: Example | None = None,
+        device: str = "",
+    ) -> Network:
         """Build it without weights and trace it; with weights, where it needs values.
 
         Args:
             inputs: what to call it with; () takes what is known.
             example: call it with these arguments instead.
+            device: run it on real tensors there.
 
         Raises:
             ModelError: it cannot be built, has no known input and none was given, or its forward
                 raises.
         """
+        inputs, example = self.called_with(inputs, example)
+        try:
+            network = self._traced(inputs, example, device, weights=bool(device))
+        except ValuesNeededError:
+            network = self._traced(inputs, example, device, weights=True)
+        if self.listed:
+            network = replace(network, notes=(*network.notes, *_boxes(network)))
+        return traced_with(network, *self.libraries)
+
+    def called_with(
+        self, inputs: tuple[TensorSpec, ...] = (), example: Example | None = None
+    ) -> tuple[tuple[TensorSpec, ...], Example | None]:
+        """What it is called with: as the user says, else what is known.
+
+        Raises:
+            ModelError: neither says anything.
+        """
+        if not inputs:
+            example = example or self.example
         inputs = specs_of(example) if example else inputs or self.inputs
         if not inputs:
             raise ModelError(
                 f"nothing is known about the input of {self.name}",
                 "say it with --input 1x3x224x224, or --inputs file.py:factory",
             )
-        try:
-            network = self._traced(inputs, example, weights=False)
-        except ValuesNeededError:
-            network = self._traced(inputs, example, weights=True)
-        if self.listed:
-            network = replace(network, notes=(*network.notes, *_boxes(network)))
-        return traced_with(network, *self.libraries)
+        return inputs, example
 
     def _traced(
-        self, inputs: tuple[TensorSpec, ...], example: Example | None, *, weights: bool
+        self,
+        inputs: tuple[TensorSpec, ...],
+        example: Example | None,
+        device: str,
+        *,
+        weights: bool,
     ) -> Network:
         model = build(self.factory, self.name, weights=weights)
-        return trace(model, inputs, self.name, listed=self.listed, example=example)
+        return trace(model, inputs, self.name, listed=self.listed, example=example, device=device)
 
 
 def _boxes(network: Network) -> Iterator[str]:
@@ -116,19 +146,27 @@ def from_torchvision(name: str) -> Source:
     if name not in known:
         look = "`dualcost list` shows all"
         raise UnknownNameError("model of torchvision", name, known, look)
-    detectors = models.list_models(models.detection)
-    options: dict[str, Any] = {"weights": None}
-    if name in (*detectors, *models.list_models(models.segmentation)):
-        options["weights_backbone"] = None
-    if name in models.list_models(models.quantization):
-        options["quantize"] = False
+    options = torchvision_options(name)
     return Source(
         name=f"torchvision:{name}",
         factory=lambda: models.get_model(name, **options),
         inputs=_torchvision_inputs(name),
-        listed=name in detectors,
+        listed=name in models.list_models(models.detection),
         libraries=("torchvision",),
     )
+
+
+def torchvision_options(name: str) -> dict[str, Any]:
+    """The words with which torchvision builds a model in float, without fetching weights."""
+    from torchvision import models
+
+    options: dict[str, Any] = {"weights": None}
+    kinds = (models.detection, models.segmentation)
+    if any(name in models.list_models(kind) for kind in kinds):
+        options["weights_backbone"] = None
+    if name in models.list_models(models.quantization):
+        options["quantize"] = False
+    return options
 
 
 def _torchvision_inputs(name: str) -> tuple[TensorSpec, ...]:
@@ -173,6 +211,25 @@ def from_timm(name: str) -> Source:
     )
 
 
+def from_exported(text: str) -> Source:
+    """The model in a file of `torch.export.save`, on the input that it was exported with.
+
+    Raises:
+        ModelError: there is no such file, or it is none of those.
+    """
+    from dualcost.nn import exported
+
+    loaded = exported.load(Path(text))
+    example = loaded.example
+    return Source(
+        name=text,
+        factory=lambda: loaded.model,
+        inputs=specs_of(example) if example else (),
+        example=None if example is None or is_plain(example) else example,
+        ready=True,
+    )
+
+
 def torchvision_names() -> tuple[str, ...]:
     """All models of the installed torchvision."""
     from torchvision import models
@@ -199,11 +256,12 @@ def from_code(text: str) -> Source:
     found = module
     for part in attribute.split("."):
         if not hasattr(found, part):
-            known = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
-            raise UnknownNameError(f"factory in {place}", attribute, known)
+            names = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
+            raise UnknownNameError(f"factory in {place}", attribute, names)
         found = getattr(found, part)
+    known = _stated_input(module)
     if isinstance(found, torch.nn.Module):
-        return Source(text, lambda: found)
+        return Source(text, lambda: found, known, ready=True)
     if not callable(found):
         raise ModelError(
             f"{text} is a {type(found).__name__}, not a factory",
@@ -214,7 +272,16 @@ def from_code(text: str) -> Source:
         with _started_in(folder):  # it may import more of the user's code
             return found()
 
-    return Source(text, make)
+    return Source(text, make, known)
+
+
+def _stated_input(module: Any) -> tuple[TensorSpec, ...]:
+    """What a user's module says about the input of its models, as INPUT = "1x3x224x224"."""
+    said = getattr(module, "INPUT", ())
+    try:
+        return tuple(TensorSpec.parse(word) for word in ([said] if isinstance(said, str) else said))
+    except (UsageError, TypeError, AttributeError):
+        return ()  # it means something else
 
 
 def _import_file(path: Path) -> Any:
@@ -247,7 +314,7 @@ def _free_name(path: Path) -> str:
 
 def _importing(what: str, folder: Path, load: Callable[[], Any]) -> Any:
     try:
-        with _started_in(folder):
+        with _started_in(folder), torch.random.fork_rng(devices=[]):
             return load()
     except DualcostError:
         raise
@@ -324,11 +391,13 @@ FINDERS: dict[str, Callable[[str], Source]] = {
 
 
 def find(name: str) -> Source:
-    """The source of a name with its origin, or of a user's own code.
+    """The source of a name with its origin, of an exported file, or of a user's own code.
 
     Raises:
         UnknownNameError: nothing is called that.
-        ModelError: it cannot be imported.
+        ModelError: it cannot be imported or read.
     """
+    if name.endswith(EXPORTED):
+        return from_exported(name)
     origin, _, bare = name.partition(":")
     return FINDERS[origin](bare) if origin in FINDERS else from_code(name)
