@@ -106,6 +106,19 @@ def test_training_dtype_and_padding_are_those_of_the_old_layer() -> None:
     assert {p.dtype for p in layer.parameters()} == {torch.float64}
 
 
+def test_het_is_asked_to_run_in_branches_for_a_whole_conversion() -> None:
+    specs = [floats(1, 4, 9, 9)]
+    model = nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1))
+    for implementation in ("grouped", "branches"):
+        converted = convert(model, asked("het"), specs, implementation=implementation)
+        layers = [layer for layer in converted.modules() if isinstance(layer, HetConv2d)]
+        assert [layer.implementation for layer in layers] == [implementation] * 2
+    # of no other kind
+    assert isinstance(convert(stack(), asked("dual"), specs, implementation="branches"), nn.Module)
+    with pytest.raises(UsageError, match="no implementation of het is called 'slow'"):
+        convert(model, asked("het"), specs, implementation="slow")
+
+
 def test_the_model_itself_may_be_the_convolution() -> None:
     converted = convert(nn.Conv2d(4, 8, 3), asked("dsc"), [floats(1, 4, 9, 9)])
     assert isinstance(converted, DepthwiseSeparableConv2d)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+import warnings
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from dualcost.errors import UsageError
 from dualcost.kinds import KINDS
 from dualcost.nn.blocks import (
+    IMPLEMENTATIONS,
     MODULES,
     DepthwiseSeparableConv2d,
     DualConv2d,
@@ -25,6 +27,7 @@ from dualcost.nn.blocks import (
     HetConv2d,
     RecipeConv2d,
 )
+from dualcost.nn.trace import trace
 
 EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 SAMPLES: dict[str, Any] = {
@@ -113,6 +116,8 @@ def layers(draw: st.DrawFn, name: str) -> tuple[RecipeConv2d, Tensor]:
     size = [max(side, 4) + draw(st.integers(0, 4)) for side in least]
     torch.manual_seed(draw(st.integers(0, 99)))
     letter: dict[str, Any] = {kind.letter: divisor} if kind.letter else {}
+    if name == "het":
+        letter["implementation"] = draw(st.sampled_from(IMPLEMENTATIONS))
     layer = MODULES[name](
         M,
         N,
@@ -264,12 +269,85 @@ def test_one_image_without_a_batch_is_welcome(name: str) -> None:
     torch.testing.assert_close(layer(image), layer(image[None])[0])
 
 
-@pytest.mark.parametrize("name", ["dual", "het"])
-def test_it_exports(name: str) -> None:
-    layer = MODULES[name](8, 16, (3, 2), 2, 1, **SAMPLES[name]).eval()
+def variants() -> list[RecipeConv2d]:
+    """One layer of each module, HetConv2d in both of its ways."""
+    made = [MODULES[name](8, 16, (3, 2), 2, 1, **SAMPLES[name]) for name in MODULES]
+    return [*made, HetConv2d(8, 16, (3, 2), 2, 1, P=4, implementation="branches")]
+
+
+@pytest.mark.parametrize("layer", variants(), ids=repr)
+def test_it_exports(layer: RecipeConv2d) -> None:
     image = torch.randn(1, 8, 7, 6)
-    exported = torch.export.export(layer, (image,)).module()
+    exported = torch.export.export(layer.eval(), (image,)).module()
     torch.testing.assert_close(exported(image), layer(image))
+
+
+@pytest.mark.parametrize("layer", variants(), ids=repr)
+def test_it_compiles_as_one_graph_with_its_gradients(layer: RecipeConv2d) -> None:
+    # without code generation: what is asked is whether it can be captured as a whole
+    twin = copy.deepcopy(layer)
+    compiled = torch.compile(twin, backend="aot_eager", fullgraph=True)
+    image = torch.randn(2, 8, 7, 6)
+    made, wanted = compiled(image), layer(image)
+    torch.testing.assert_close(made, wanted)
+    loss = torch.randn_like(wanted)
+    made.backward(loss)
+    wanted.backward(loss)
+    for ours, theirs in zip(twin.parameters(), layer.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+@pytest.mark.parametrize("layer", variants(), ids=repr)
+def test_it_exports_to_onnx(layer: RecipeConv2d) -> None:
+    pytest.importorskip("onnxscript")
+    evaluator = pytest.importorskip("onnx.reference")
+    image = torch.randn(1, 8, 7, 6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own code
+        program = torch.onnx.export(layer.eval(), (image,), dynamo=True, verbose=False)
+    assert program is not None
+    session = evaluator.ReferenceEvaluator(program.model_proto)
+    (made,) = session.run(None, {session.input_names[0]: image.numpy()})
+    wanted = layer(image).detach()
+    torch.testing.assert_close(torch.from_numpy(made), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("P", [1, 2, 3, 4, 6])
+def test_both_ways_of_het_have_one_state_one_result_and_the_same_macs(P: int) -> None:
+    grouped = HetConv2d(12, 24, 3, padding=1, P=P)
+    branches = HetConv2d(12, 24, 3, padding=1, P=P, implementation="branches")
+    branches.load_state_dict(grouped.state_dict())
+    image = torch.randn(2, 12, 5, 6)
+    torch.testing.assert_close(branches(image), grouped(image))
+    torch.testing.assert_close(branches(image[0]), grouped(image[0]))
+    ours, theirs = (counted(layer, floats(1, 12, 5, 6)) for layer in (branches, grouped))
+    assert ours == theirs == 5 * 6 * (9 * 12 * 24 + (P - 1) * 12 * 24) // P
+    # one K×K and one 1×1 for each remainder
+    runs = len(trace(branches, [floats(1, 12, 5, 6)]).convolutions)
+    assert runs == (1 if P == 1 else 2 * P)
+
+
+def test_an_unknown_implementation_is_refused() -> None:
+    with pytest.raises(UsageError, match="no implementation of het is called 'slow'") as raised:
+        HetConv2d(8, 8, 3, P=2, implementation="slow")
+    assert raised.value.hint == "one of grouped, branches"
+
+
+@pytest.mark.parametrize("name", MODULES)
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_weights_taken_from_a_kernel_are_those_that_made_it(name: str, data: st.DataObject) -> None:
+    layer, _ = data.draw(layers(name))
+    twin = copy.deepcopy(layer)
+    for part in layer.kind.parts:
+        if (weight := twin._parameters[part.name]) is not None:
+            nn.init.zeros_(weight)
+        # what a filter does not see is not read
+        seen = masked_kernels(layer)[part.name]
+        twin.load_kernel(part.name, torch.where(seen == 0, torch.nan, seen))
+    assert twin.state_dict().keys() == layer.state_dict().keys()
+    for key, value in layer.state_dict().items():
+        assert torch.equal(twin.state_dict()[key], value)
 
 
 def test_it_says_what_it_is() -> None:
@@ -277,6 +355,8 @@ def test_it_says_what_it_is() -> None:
     assert repr(layer) == (
         "HetConv2d(8, 16, kernel_size=(3, 3), stride=(1, 1), padding='same', P=2, bias=False)"
     )
+    layer.implementation = "branches"
+    assert repr(layer).endswith("bias=False, implementation='branches')")
 
 
 @pytest.mark.parametrize(

@@ -14,93 +14,19 @@ padding and dilation ask for that, so that both maps have one size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dualcost.kinds import (
-    ALL,
-    BETWEEN,
-    EVERY_PTH,
-    KINDS,
-    OWN,
-    OWN_GROUP,
-    ConvKind,
-    Part,
-    Sight,
-    divisor_of,
-)
+from dualcost.errors import UsageError
+from dualcost.kinds import BETWEEN, KINDS, ConvKind, Part, divisor_of
+from dualcost.runs import INTERLEAVED, RUNS
 
-
-@dataclass(frozen=True)
-class GroupedRun:
-    """One grouped convolution: the filters of group i see the channels of group `sees[i]`.
-
-    Attributes:
-        sees: the group of channels for each group of filters.
-        columns: which columns of the part's weight it multiplies with.
-    """
-
-    sees: tuple[int, ...]
-    columns: slice
-
-    @property
-    def groups(self) -> int:
-        """How many groups it has."""
-        return len(self.sees)
-
-    @property
-    def straight(self) -> bool:
-        """Each group of filters sees the channels in its own place."""
-        return self.sees == tuple(range(self.groups))
-
-
-def _whole(groups: int) -> list[GroupedRun]:
-    return [GroupedRun(tuple(range(groups)), slice(None))]
-
-
-def _others(M: int, P: int) -> list[GroupedRun]:
-    """All groups but one's own, without multiplying by a zero.
-
-    Each half of the groups sees the other half: one convolution of 2 groups. Within each half, each
-    quarter sees the other: one of 4 groups; and so on, log2(P) convolutions in all. A prime factor
-    p of P takes p − 1 of them, one for each distance between two of p parts.
-    """
-    runs: list[GroupedRun] = []
-    outer, start = 1, 0
-    for p in _prime_factors(P):
-        groups = outer * p
-        for distance in range(1, p):
-            sees = tuple(g - g % p + (g + distance) % p for g in range(groups))
-            runs.append(GroupedRun(sees, slice(start, start + M // groups)))
-            start += M // groups
-        outer = groups
-    return runs
-
-
-def _prime_factors(number: int) -> Iterator[int]:
-    divisor = 2
-    while number > 1:
-        while number % divisor == 0:
-            yield divisor
-            number //= divisor
-        divisor += 1
-
-
-# How each sight runs: (M, G or P) → grouped convolutions, whose sum is the part.
-RUNS: dict[Sight, Callable[[int, int], list[GroupedRun]]] = {
-    ALL: lambda M, divisor: _whole(1),
-    OWN: lambda M, divisor: _whole(M),
-    OWN_GROUP: lambda M, G: _whole(G),
-    EVERY_PTH: lambda M, P: _whole(P),
-    BETWEEN: _others,
-}
-# Sights by remainder (every P-th channel): channels and filters are sorted by it to be groups.
-INTERLEAVED = (EVERY_PTH, BETWEEN)
+# How HetConv2d may run.
+IMPLEMENTATIONS = ("grouped", "branches")
 
 
 class RecipeConv2d(nn.Module):
@@ -258,23 +184,42 @@ class RecipeConv2d(nn.Module):
         """The kernel of one part in place: (filters, M, K, K), zero where a filter does not see."""
         part = next(part for part in self.kind.parts if part.name == name)
         filters, _, *kernel = self._shape(part)
-        M, weight = self.in_channels, self._parameters[name]
         like = next(self.parameters())
-        dense = torch.zeros(filters, M, *kernel, dtype=like.dtype, device=like.device)
-        if weight is None:
+        dense = like.new_zeros(filters, self.in_channels, *kernel)
+        if (weight := self._parameters[name]) is None:
             return dense
-        for run in RUNS[part.sight](M, self.divisor):
+        for run in RUNS[part.sight](self.in_channels, self.divisor):
             blocks = dense.view(run.groups, filters // run.groups, run.groups, -1, *kernel)
             own = weight[:, run.columns].reshape(run.groups, filters // run.groups, -1, *kernel)
             blocks[range(run.groups), :, run.sees] = own
+        if part.sight not in INTERLEAVED:
+            return dense
+        in_place = torch.zeros_like(dense)
+        in_place[self._sorted(filters)[:, None], self._sorted(self.in_channels)] = dense
+        return in_place
+
+    @torch.no_grad()
+    def load_kernel(self, name: str, dense: Tensor) -> None:
+        """Take the weights of one part from a kernel in place: the inverse of `kernel`.
+
+        Args:
+            name: the part's.
+            dense: (filters, M, K, K); what a filter does not see is not read.
+        """
+        part = next(part for part in self.kind.parts if part.name == name)
+        if (weight := self._parameters[name]) is None:
+            return
+        filters, _, *kernel = weight.shape
         if part.sight in INTERLEAVED:
-            rows, columns = (
-                torch.arange(length).view(-1, self.divisor).t().reshape(-1)
-                for length in (filters, M)
-            )
-            sorted_by_remainder, dense = dense, torch.zeros_like(dense)
-            dense[rows[:, None], columns] = sorted_by_remainder
-        return dense
+            dense = dense[self._sorted(filters)[:, None], self._sorted(self.in_channels)]
+        for run in RUNS[part.sight](self.in_channels, self.divisor):
+            blocks = dense.reshape(run.groups, filters // run.groups, run.groups, -1, *kernel)
+            own = blocks[range(run.groups), :, run.sees]
+            weight[:, run.columns] = own.reshape(filters, -1, *kernel)
+
+    def _sorted(self, length: int) -> Tensor:
+        """The order in which filters or channels run that are sorted by their remainder."""
+        return torch.arange(length).view(-1, self.divisor).t().reshape(-1)
 
     def extra_repr(self) -> str:
         """What its `repr` says between the brackets, in the words of `nn.Conv2d`."""
@@ -301,12 +246,84 @@ class DualConv2d(RecipeConv2d):
 class HetConv2d(RecipeConv2d):
     """K×K over every P-th channel plus 1×1 over the others (equation 10).
 
-    The channels are sorted by their remainder, so that the K×K is one grouped convolution; the 1×1
-    is log2(P) grouped ones (of a P that is no power of two: p − 1 for each prime factor p), which
-    together multiply what a filter's 1×1 sees and nothing else.
+    It runs in one of two ways, on the same weights and with the same MACs and result:
+
+    * "grouped": the channels are sorted by their remainder, so that the K×K is one grouped
+      convolution; the 1×1 is log2(P) grouped ones (of a P that is no power of two: p − 1 for each
+      prime factor p), which together multiply what a filter's 1×1 sees and nothing else.
+    * "branches": P times a K×K over the channels of one remainder and a 1×1 over the others, cut
+      out of the image: as HetConv's own code does, and as slow.
+
+    `implementation` may be changed at any time; it is not part of the state.
     """
 
     kind = KINDS["het"]
+
+    def __init__(self, *args: Any, implementation: str = "grouped", **words: Any) -> None:
+        """Build the layer; the other words are those of `RecipeConv2d`.
+
+        Raises:
+            UsageError: the implementation is not one of IMPLEMENTATIONS, or P does not fit.
+            ValueError: what `nn.Conv2d` would refuse.
+        """
+        check_implementation(implementation)
+        super().__init__(*args, **words)
+        self.implementation = implementation
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The convolution of a batch (B, M, H, W), or of one image (M, H, W)."""
+        if self.implementation == "grouped" or self.divisor == 1 or image.dim() == 3:
+            return super().forward(image)  # which comes back with a batch of one
+        explicit = self.padding_mode != "zeros"
+        padding: Any = 0 if explicit else self.padding
+        if explicit:
+            image = F.pad(image, self._edges, mode=self.padding_mode)
+        branches: list[Tensor] = []
+        centred = image
+        for remainder, (spatial, pointwise, bias) in enumerate(self._branches()):
+            own = image[:, remainder :: self.divisor]
+            made = F.conv2d(own, spatial, bias, self.stride, padding, self.dilation)
+            if not branches:
+                centred = self._centred(image, made)
+            others = [centred[:, other :: self.divisor] for other in self._others(remainder)]
+            made += F.conv2d(torch.cat(others, dim=1), pointwise, None, self.stride)
+            branches.append(made)
+        return torch.stack(branches, dim=2).flatten(1, 2)
+
+    def _branches(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """The weights and the bias of the filters of each remainder."""
+        weights = zip(
+            self.get_parameter("spatial").chunk(self.divisor),
+            self.get_parameter("pointwise").chunk(self.divisor),
+            strict=True,
+        )
+        for remainder, (spatial, pointwise) in enumerate(weights):
+            bias = self.bias
+            yield spatial, pointwise, None if bias is None else bias[remainder :: self.divisor]
+
+    def _others(self, remainder: int) -> Iterator[int]:
+        """The other remainders, in the order in which the columns of the 1×1 are stored."""
+        for run in RUNS[BETWEEN](self.in_channels, self.divisor):
+            wide = self.divisor // run.groups  # remainders in one group
+            first = run.sees[remainder // wide] * wide
+            yield from range(first, first + wide)
+
+    def extra_repr(self) -> str:
+        """What its `repr` says between the brackets, in the words of `nn.Conv2d`."""
+        words = super().extra_repr()
+        chosen = self.implementation
+        return words if chosen == "grouped" else f"{words}, implementation={chosen!r}"
+
+
+def check_implementation(name: str) -> None:
+    """Refuse what is not one of IMPLEMENTATIONS.
+
+    Raises:
+        UsageError: with those that there are.
+    """
+    if name not in IMPLEMENTATIONS:
+        known = ", ".join(IMPLEMENTATIONS)
+        raise UsageError(f"no implementation of het is called {name!r}", f"one of {known}")
 
 
 class GroupConv2d(RecipeConv2d):
