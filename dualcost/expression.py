@@ -2,6 +2,7 @@
 
 An expression is made of integers, symbols that stand for positive integers, sums, products,
 powers, `floor` and `Mod` (and `Max`, `Min`). sympy is imported by the functions that need it.
+`flattened` says an expression with fewer floors, and `python` writes it for Python's integers.
 """
 
 from __future__ import annotations
@@ -118,3 +119,89 @@ def parse(text: str) -> Expression:
         return read(ast.parse(text, mode="eval").body)
     except (SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text!r} is not an expression of sizes") from error
+
+
+def flattened(expression: Expression) -> Expression:
+    """The same value for all integers, without a floor in a floor.
+
+    A map that is halved twice, ⌊(⌊(H − 1)/2⌋ + 1 − 1)/2⌋, is ⌊(H − 1)/4⌋. Every floor of a
+    fraction is brought to ⌊(n − r)/d⌋ with 0 ≤ r < d, so that equal ones are seen to be equal.
+    """
+    from sympy import sympify
+
+    return _flattened(sympify(expression))
+
+
+def _flattened(expression: Any) -> Any:
+    if not expression.args:
+        return expression
+    arguments = [_flattened(argument) for argument in expression.args]
+    if type(expression).__name__ == "floor":
+        return _floor(arguments[0])
+    return expression.func(*arguments)
+
+
+def _floor(argument: Any) -> Any:
+    """⌊argument⌋; ⌊(⌊x⌋ + s)/d⌋ is ⌊(x + s)/d⌋ for integers s and d."""
+    from sympy import floor as sympy_floor
+
+    constant, rest = argument.as_coeff_Add()
+    coefficient, inner = rest.as_coeff_Mul()
+    if coefficient.p != 1 or not inner.is_integer:
+        return sympy_floor(argument)
+    divisor = int(coefficient.q)
+    shift = floor(Fraction(int(constant.p), int(constant.q)) * divisor)  # inner is an integer
+    if isinstance(inner, sympy_floor):
+        return _floor((inner.args[0] + shift) / divisor)
+    whole = -(-shift // divisor)
+    return sympy_floor((inner + shift - whole * divisor) / divisor) + whole
+
+
+def python(expression: Expression, *, factor: bool = False) -> str:
+    """An expression as Python source that computes it exactly; a proper fraction is a `Fraction`.
+
+    Args:
+        expression: what is written.
+        factor: it is going to be multiplied; parentheses stand around it if it needs them.
+
+    Raises:
+        ValueError: it has a function that is not known here.
+    """
+    from sympy import sympify
+
+    return (_factor if factor else _python)(sympify(expression))
+
+
+def _python(expression: Any) -> str:
+    if expression.is_Symbol or expression.is_Integer:
+        return str(expression)
+    if expression.is_Rational:
+        return f"Fraction({expression.p}, {expression.q})"
+    arguments = expression.args
+    kind = type(expression).__name__
+    if kind == "Add":
+        terms = " + ".join(map(_python, expression.as_ordered_terms()))
+        return terms.replace("+ -", "- ")
+    if kind == "Mul":
+        return " * ".join(_factor(argument) for argument in arguments)
+    if kind == "Pow" and arguments[1].is_Integer and arguments[1] > 0:
+        return f"{_operand(arguments[0])} ** {arguments[1]}"
+    if kind == "floor":
+        numerator, denominator = arguments[0].as_numer_denom()
+        return f"{_operand(numerator)} // {_operand(denominator)}"
+    if kind == "Mod":
+        return f"{_operand(arguments[0])} % {_operand(arguments[1])}"
+    if kind in ("Max", "Min"):
+        return f"{kind.lower()}({', '.join(map(_python, arguments))})"
+    raise ValueError(f"{kind} is not part of an expression of sizes")
+
+
+def _factor(expression: Any) -> str:
+    """Source that stands as a factor of a product."""
+    return _python(expression) if expression.is_Mul else _operand(expression)
+
+
+def _operand(expression: Any) -> str:
+    """Source that stands beside any operator: in parentheses unless it is a name or a number."""
+    text = _python(expression)
+    return text if text.isalnum() or text.startswith("Fraction(") else f"({text})"

@@ -65,13 +65,20 @@ class Guard:
         values = sizes if isinstance(sizes, Values) else Values(sizes)
         return _TESTS[self.test](values.of(self.left) - values.of(self.right))
 
-    def __str__(self) -> str:
+    def said(self, write: Callable[[Any], str] = str) -> str:
+        """Itself in words, with its expressions as `write` writes them."""
+        left, right = write(self.left), write(self.right)
         if self.test == "Eq" and type(self.left).__name__ == "Mod":
-            number, modulus = self.left.args
+            number, modulus = map(write, self.left.args)
+            if self.right == 0 and self.left.args[1].is_Symbol:
+                return f"{modulus} divides {number}"
             if self.right == 0:
                 return f"{number} divisible by {modulus}"
-            return f"{number} mod {modulus} = {self.right}"
-        return f"{self.left} {_SIGNS[self.test]} {self.right}"
+            return f"{number} mod {modulus} = {right}"
+        return f"{left} {_SIGNS[self.test]} {right}"
+
+    def __str__(self) -> str:
+        return self.said()
 
     def record(self) -> list[str]:
         """Itself as text, for JSON."""

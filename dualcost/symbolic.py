@@ -9,17 +9,22 @@ numbers in the place of the symbols and refuses others. What does not follow fro
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dualcost.errors import TraceFileError, UsageError
 from dualcost.expression import Expression, Values, parse
+from dualcost.files import write_atomically
 from dualcost.guard import Guard
 from dualcost.site import Block, ConvSite, Network, Op, Parameter, TensorSpec
 
 SCHEMA = 1
+SUFFIX = ".json.gz"
 
 NAMES = {"B": "batch", "D": "depth", "H": "height", "W": "width", "L": "length"}
 
@@ -61,24 +66,7 @@ class SymbolicNetwork:
         Raises:
             UsageError: a size is missing, unknown or not positive, or a guard does not hold.
         """
-        if set(sizes) != set(self.given):
-            wanted = ", ".join(f"{name}=…" for name in self.given)
-            raise UsageError(
-                f"{self.network.name} has the symbols {', '.join(self.given)}", f"give {wanted}"
-            )
-        for name, size in sizes.items():
-            if size < 1:
-                raise UsageError(f"{name} = {size} is not positive", f"give {name} = 1, 2, 3, …")
-        values = Values(sizes)
-        for guard in self.guards:
-            if not guard.holds(values):
-                shown = ", ".join(f"{name} = {size}" for name, size in sizes.items())
-                raise UsageError(
-                    f"the closed form of {self.network.name} holds for {guard}, not for {shown}",
-                    "choose sizes for which all guards hold ("
-                    + "; ".join(map(str, self.guards))
-                    + "), or trace the model at this size",
-                )
+        admit(self.network.name, self.symbols, self.guards, sizes)
 
     def at(self, **sizes: int) -> Network:
         """The network with integers again, at these sizes.
@@ -120,6 +108,36 @@ class SymbolicNetwork:
                 f"this is not a readable closed form ({type(error).__name__}: {error})",
                 "delete it and run again",
             ) from error
+
+
+def admit(
+    name: str, symbols: Iterable[str], guards: Sequence[Guard], sizes: Mapping[str, int]
+) -> None:
+    """Refuse sizes for which the closed form of the network `name` does not hold.
+
+    Raises:
+        UsageError: a size is missing, unknown or not positive, or a guard does not hold.
+    """
+    names = tuple(symbols)
+    if set(sizes) != set(names):
+        wanted = ", ".join(f"{one}=…" for one in names)
+        raise UsageError(
+            f"{name} has {'the symbols ' if names else 'no symbols'}{', '.join(names)}",
+            f"give {wanted}" if names else "give no sizes",
+        )
+    for one, size in sizes.items():
+        if size < 1:
+            raise UsageError(f"{one} = {size} is not positive", f"give {one} = 1, 2, 3, …")
+    values = Values(sizes)
+    for guard in guards:
+        if not guard.holds(values):
+            shown = ", ".join(f"{one} = {size}" for one, size in sizes.items())
+            raise UsageError(
+                f"the closed form of {name} holds for {guard}, not for {shown}",
+                "choose sizes for which all guards hold ("
+                + "; ".join(map(str, guards))
+                + "), or trace the model at this size",
+            )
 
 
 def total(expressions: Any) -> Expression:
@@ -198,3 +216,27 @@ def _read(value: Any, *, number: bool) -> Any:
 def dumped(form: SymbolicNetwork) -> str:
     """The JSON of a closed form."""
     return json.dumps(form.record(), separators=(",", ":"), ensure_ascii=False)
+
+
+def write(form: SymbolicNetwork, path: Path) -> None:
+    """Write a closed form in one step; the folder is made.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_atomically(path, gzip.compress(dumped(form).encode(), mtime=0), make_folder=True)
+
+
+def read(path: Path) -> SymbolicNetwork:
+    """Read a closed form.
+
+    Raises:
+        TraceFileError: it is damaged, foreign, or of another schema.
+    """
+    try:
+        return SymbolicNetwork.of(json.loads(gzip.decompress(path.read_bytes())))
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
+        raise TraceFileError(
+            f"{path} is not a readable closed form ({type(error).__name__}: {error})",
+            "delete it and run again",
+        ) from error
