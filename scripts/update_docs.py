@@ -76,6 +76,10 @@ def main() -> None:
     for name, options in DESIGNS.items():
         words = ["draw", *options.split(), "-o", f"{FIGURES}/{name}.svg"]
         subprocess.run([sys.executable, "-m", "dualcost", *words], cwd=ROOT, check=True)
+    sweep = ["sweep", "--plot", f"{FIGURES}/sweep.svg"]
+    subprocess.run(
+        [sys.executable, "-m", "dualcost", *sweep], cwd=ROOT, check=True, capture_output=True
+    )
     for path in Path(ROOT / FIGURES).glob("*.png"):
         path.unlink()  # pages show the SVG
     for path in DOCUMENTS:

@@ -26,13 +26,16 @@ COLOURS = {
 }
 MARKS = {
     "original": "*",
-    "standard": "*",
+    "standard": "D",
     "dsc": "v",
     "group": "s",
     "het": "^",
     "dual": "o",
     "pruned": "x",
 }
+FRONT = "#D55E00"  # the Pareto front
+# A range in which doubling G moves a point by the same step is best seen on a logarithmic axis.
+WIDE = 5
 FORMATS = ("png", "svg", "pdf")
 
 STYLE: dict[str, Any] = {

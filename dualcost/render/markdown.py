@@ -30,6 +30,7 @@ def profile_markdown(profile: Profile, rows: Sequence[Row], unit: str) -> str:
         layers,
         _totals(profile, unit),
         *(f"- {label}: {text}" for label, text in heading.memory(profile)),
+        *(f"- **{label or 'note'}**: {text}" for label, text in heading.latency(profile)),
         *(f"- **{label}**: {text}" for label, text in heading.sums(profile)),
         *(f"- {line}" for line in heading.uncounted(profile)),
     ]
@@ -39,11 +40,12 @@ def profile_markdown(profile: Profile, rows: Sequence[Row], unit: str) -> str:
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]) -> str:
     """A table in GitHub's form."""
     rule = ("---:" if number else "---" for number in right)
-    lines = [_line(titles), _line(rule), *(_line(row) for row in rows)]
+    lines = [cells_line(titles), cells_line(rule), *(cells_line(row) for row in rows)]
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: Iterable[str]) -> str:
+def cells_line(cells: Iterable[str]) -> str:
+    """One line of such a table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from dualcost.paper.comparison import ComparedRow
 from dualcost.paper.tables import TITLES
 from dualcost.pareto import pareto_front
-from dualcost.render.figures import COLOURS, MARKS, new_figure
+from dualcost.render.figures import COLOURS, FRONT, MARKS, WIDE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MILLION = 1e6
-# A range in which doubling G moves a point by the same step is best seen on a logarithmic axis.
-WIDE = 5
 # Where the label of a point stands: kinds that lie close together are labelled on other sides.
 LABELS = {
     "original": (0, 8, "center"),
@@ -113,7 +111,7 @@ def _panel(axes: Axes, backbone: str, metric: str, rows: Sequence[ComparedRow]) 
     axes.plot(
         [cost for cost, _, _ in front],
         [accuracy for _, accuracy, _ in front],
-        color="#D55E00",
+        color=FRONT,
         linewidth=4,
         alpha=0.25,
         solid_capstyle="round",

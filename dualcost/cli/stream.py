@@ -1,0 +1,178 @@
+"""The rows of a sweep on their way out, each as soon as it is known: to the screen or a file."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from dualcost.cli.output import announce
+from dualcost.errors import UsageError
+from dualcost.files import write_atomically
+
+if TYPE_CHECKING:
+    from dualcost.points import Swept
+
+TABLE, JSON, CSV, MARKDOWN = "table", "json", "csv", "markdown"
+ENDINGS = {".json": JSON, ".csv": CSV, ".md": MARKDOWN}
+
+
+def form_of(flags: Mapping[str, bool], output: Path | None, resume: Path | None) -> str:
+    """The form that rows are written in.
+
+    Raises:
+        UsageError: two forms or two files are asked for, or a file that cannot be gone on with.
+    """
+    chosen = [name for name, wanted in flags.items() if wanted]
+    if len(chosen) > 1:
+        raise UsageError(f"--{' and --'.join(chosen)} exclude each other", "choose one")
+    if resume is None:
+        by_ending = ENDINGS.get(output.suffix, TABLE) if output else TABLE
+        return chosen[0] if chosen else by_ending
+    if output is not None:
+        raise UsageError(
+            "--resume goes on with its own file, and --output names another",
+            "leave one of them out",
+        )
+    form = ENDINGS.get(resume.suffix)
+    if form not in (CSV, JSON) or chosen not in ([], [form]):
+        raise UsageError(
+            f"a sweep cannot be gone on with in {resume}",
+            "give a .csv or .json file, and the form that its ending says",
+        )
+    return form
+
+
+class Stream:
+    """Where rows go; it is closed properly when the work ends, is interrupted, or fails.
+
+    With `front`, the two metrics of a Pareto front, rows are held back until the end, and those
+    on the front are written then.
+    """
+
+    def __init__(
+        self,
+        form: str,
+        output: Path | None,
+        resume: Path | None = None,
+        front: tuple[str, str] | None = None,
+        latency: bool = False,
+    ) -> None:
+        from dualcost import sweepfile
+        from dualcost.points import DONE
+
+        self.form = form
+        self.path = output or resume
+        self.front = front
+        self.latency = latency
+        # a latency that was not asked for then is a reason to run a point again
+        self.resumed: tuple[Swept, ...] = tuple(
+            row
+            for row in (sweepfile.read(resume) if resume else ())
+            if not latency or row.status != DONE or row.latency_s is not None
+        )
+        self._statuses: Counter[str] = Counter()
+        self._held: list[Swept] = []
+        self._written = 0
+        self._file: TextIO = sys.stdout
+
+    def __enter__(self) -> Stream:
+        if self.form == TABLE:
+            from dualcost.render.sweep import Table
+
+            self._table = Table(self.latency)
+        start = self._start() + "".join(map(self._text, self.resumed))
+        if self.path is None:
+            self._put(start)
+        else:
+            write_atomically(self.path, start.encode())
+            self._file = self.path.open("a", encoding="utf-8", newline="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, BrokenPipeError):
+            return  # nobody reads any more
+        if self.front:
+            self._release(self.front)
+        self._put(self._end())
+        if self.path is not None:
+            self._file.close()
+        self._report(interrupted=isinstance(error, KeyboardInterrupt))
+
+    def add(self, row: Swept) -> None:
+        """Write a row, or hold it back for the front."""
+        self._statuses[row.status] += 1
+        if self.front:
+            self._held.append(row)
+        else:
+            self._put(self._text(row))
+
+    def _put(self, text: str) -> None:
+        if text:
+            # sys.stdout is looked up anew: a bar of progress puts itself in its place
+            file = sys.stdout if self.path is None else self._file
+            file.write(text)
+            file.flush()
+
+    def _start(self) -> str:
+        from dualcost import sweepfile
+
+        if self.form == JSON:
+            return sweepfile.json_start()
+        if self.form == CSV:
+            return sweepfile.CSV_START
+        if self.form == MARKDOWN:
+            from dualcost.render.sweep import markdown_start
+
+            return markdown_start(self.latency)
+        return ""
+
+    def _text(self, row: Swept) -> str:
+        from dualcost import sweepfile
+
+        self._written += 1
+        if self.form == JSON:
+            return sweepfile.json_row(row, first=self._written == 1)
+        if self.form == CSV:
+            return sweepfile.csv_row(row)
+        from dualcost.render import sweep
+
+        if self.form == MARKDOWN:
+            return sweep.markdown_row(row, self.latency)
+        from rich.console import Group
+
+        from dualcost.render.table import as_text
+
+        return as_text(lambda width: Group(*self._table.lines(row, width)), self.path)
+
+    def _end(self) -> str:
+        from dualcost import sweepfile
+
+        return sweepfile.JSON_END if self.form == JSON else ""
+
+    def _release(self, front: tuple[str, str]) -> None:
+        from dualcost.points import AXES, FAILED, fronts
+
+        kept = set(fronts(self._held, *(AXES[metric] for metric in front)))
+        for row in self._held:
+            if row in kept or row.status == FAILED:
+                self._put(self._text(row))
+
+    def _report(self, interrupted: bool) -> None:
+        """What became of the points, on standard error, if that is not plain to see."""
+        from dualcost.points import DONE, FAILED, UNFIT
+        from dualcost.render.sweep import summary
+
+        counts = [self._statuses[status] for status in (DONE, UNFIT, FAILED)]
+        kept = f", {len(self.resumed)} kept from before" if self.resumed else ""
+        where = f", written to {self.path}" if self.path else ""
+        if self.path or interrupted or any(counts[1:]):
+            announce(f"{summary(*counts)}{kept}{where}")

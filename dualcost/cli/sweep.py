@@ -1,0 +1,320 @@
+"""`dualcost sweep`: many profiles, row by row, and a figure of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from dualcost.cli import options
+from dualcost.cli.output import announce, deliver
+from dualcost.cli.stream import Stream, form_of
+from dualcost.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from dualcost.calibration import Calibration
+    from dualcost.points import Swept
+    from dualcost.sweeps import Study
+
+EXAMPLES = (
+    "Examples: dualcost sweep · "
+    "dualcost sweep resnet50 vgg16 --conv dual,group,het --G 1..32 --plot · "
+    "dualcost sweep resnet50 --input 1x3x160x160 --input 1x3x224x224 --plot sizes.svg · "
+    "dualcost sweep 'model.py:make' --conv dual --G 2..8:2 --resume sweep.csv --jobs 2"
+)
+
+VIEW, OUTPUT, RUN = "Which rows", "Output", "How it runs"
+TERMINAL = "-"
+
+
+class SweepCommand(TyperCommand):
+    """A command whose --plot may stand without a file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read `--plot` as `--plot -`, unless a word with an ending (and no colon) follows."""
+        words: list[str] = []
+        for index, word in enumerate(args):
+            words.append(word)
+            if word == "--plot":
+                following = args[index + 1] if index + 1 < len(args) else ""
+                if following.startswith("-") or ":" in following or not Path(following).suffix:
+                    words.append(TERMINAL)
+        return super().parse_args(ctx, words)
+
+
+def sweep(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names as for `profile`; none: the paper's ImageNet networks, by its rules.",
+            metavar="[MODEL]...",
+            show_default=False,
+        ),
+    ] = None,
+    input: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A size, as 1x3x224x224; may be repeated. Tensors of one input: ids=…,mask=….",
+            metavar="SHAPE",
+        ),
+    ] = None,
+    batch: Annotated[str | None, typer.Option(help="Batches, as 1,8.", metavar="SPAN")] = None,
+    convention: Annotated[str, typer.Option(help="What is counted, as for profile.")] = "torch",
+    conv: Annotated[
+        str | None,
+        typer.Option(
+            help="Kinds, as dual,group,het; by default all.",
+            metavar="KINDS",
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = None,
+    groups: Annotated[
+        str,
+        typer.Option(
+            "--G",
+            help="1,2,4, or 1..32 (doubling), or 1..32:1 (in steps of 1).",
+            metavar="SPAN",
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = "1..32",
+    parts: Annotated[
+        str | None,
+        typer.Option(
+            "--P",
+            help="The same for het; by default the values of --G.",
+            metavar="SPAN",
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which sites, as for profile; each further --where is swept too.",
+            metavar="RULE",
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = None,
+    but: options.But = None,
+    indivisible: options.Policy = "refuse",
+    bias: options.Bias = "keep",
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency",
+            help="Predict latencies on this machine (see `calibrate`).",
+            rich_help_panel=VIEW,
+        ),
+    ] = False,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            help="Predict them by this file, of whatever machine.",
+            metavar="FILE",
+            rich_help_panel=VIEW,
+            show_default=False,
+        ),
+    ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Keep the rows of each model and input that no other beats in both --x and --y.",
+            rich_help_panel=VIEW,
+        ),
+    ] = False,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            help="Plot to a .png, .svg or .pdf file; without FILE in the terminal.",
+            metavar="[FILE]",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    x: Annotated[
+        str,
+        typer.Option(
+            "--x",
+            help="params, macs, traffic, weights, peak or latency.",
+            metavar="METRIC",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "params",
+    y: Annotated[
+        str,
+        typer.Option("--y", help="The same, upwards.", metavar="METRIC", rich_help_panel=OUTPUT),
+    ] = "macs",
+    json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Write JSON.")
+    ] = False,
+    csv: Annotated[
+        bool,
+        typer.Option("--csv", rich_help_panel=OUTPUT, help="Write comma-separated values."),
+    ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", rich_help_panel=OUTPUT, help="Write Markdown.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write to a file, row by row; its ending may say the form.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write to this .csv or .json file, and leave out what it has already.",
+            metavar="FILE",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(help="Trace so many models at a time.", min=1, rich_help_panel=RUN),
+    ] = 1,
+    debug: options.Debug = False,
+) -> None:
+    """Profile many variants: models × kinds × G or P × inputs × batches × rules.
+
+    Rows come as they are known. A G or P that does not fit a model is a row with the reason. So is
+    a model that cannot be traced: the others go on, and the exit code is 1.
+    """
+    from dualcost.kinds import KINDS
+    from dualcost.points import FAILED, Replacing
+    from dualcost.span import span
+    from dualcost.sweeps import plan
+
+    form = form_of({"json": json, "csv": csv, "markdown": markdown}, output, resume)
+    rules = where if where is not None else ["default"]
+    if not models and (where or but or indivisible != "refuse" or bias != "keep"):
+        raise UsageError(
+            "without a model the paper's networks are swept, each by the paper's rule",
+            "name them, or leave --where, --but, --indivisible and --bias out",
+        )
+    if pareto and resume:
+        raise UsageError("--resume needs all rows, --pareto keeps some", "leave one of them out")
+    _check_axes(x, y, latency)
+    _check_plot(plot, shown=form == "table" or output is not None or resume is not None)
+    studies = plan(
+        models or (),
+        conv.split(",") if conv is not None else tuple(KINDS),
+        span(groups, "--G"),
+        span(parts, "--P") if parts is not None else (),
+        sizes=input or (),
+        batches=span(batch, "--batch") if batch is not None else (),
+        ways=[Replacing(rule, indivisible, bias, tuple(but or ())) for rule in rules],
+        convention=convention,
+    )
+    _check_names(models or ())
+    learnt = _calibration(latency, calibration)
+    stream = Stream(form, output, resume, (x, y) if pareto else None, latency)
+    rows = _stream(studies, stream, jobs, learnt)
+    _draw(rows, plot, x, y)
+    if any(row.status == FAILED for row in rows):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _check_axes(x: str, y: str, latency: bool) -> None:
+    """Refuse a metric that no row will have."""
+    from dualcost.errors import UnknownNameError
+    from dualcost.points import AXES, LATENCY
+
+    for metric in (x, y):
+        if metric not in AXES:
+            raise UnknownNameError("metric", metric, AXES)
+        if metric == LATENCY and not latency:
+            raise UsageError("latencies are not predicted", "add --latency")
+
+
+def _calibration(latency: bool, path: Path | None) -> Calibration | None:
+    """What latencies are predicted by: a file, or this machine's own calibration."""
+    from dualcost.calibration import check_machine, read
+
+    if not latency:
+        if path is not None:
+            raise UsageError("--calibration says how to predict a latency", "add --latency")
+        return None
+    found = read(path)
+    if path is None:
+        from dualcost.nn.machine import here
+
+        check_machine(found, here(found.machine.threads))
+    return found
+
+
+def _check_plot(plot: str | None, shown: bool) -> None:
+    """Refuse before the work what could not be plotted after it."""
+    if plot == TERMINAL and not shown:
+        raise UsageError(
+            "a plot in the terminal would stand among the rows", "give --plot or -o a file"
+        )
+    if plot not in (None, TERMINAL):
+        from dualcost.files import check_writable
+        from dualcost.render.figures import check_format
+
+        check_format(Path(plot))
+        check_writable(Path(plot))
+
+
+def _check_names(models: list[str] | tuple[str, ...]) -> None:
+    """Refuse a name that nothing has, before hours of work and not after them."""
+    from dualcost import library
+
+    for model in models:
+        if ":" not in model and not any(model in library.names(o) for o in library.ORIGINS):
+            library.load(model, announce=announce)
+
+
+def _stream(
+    studies: tuple[Study, ...], stream: Stream, jobs: int, calibration: Calibration | None
+) -> list[Swept]:
+    """Run what is not done yet; Ctrl-C keeps what is."""
+    from functools import partial
+
+    from dualcost import library
+    from dualcost.cli.progress import watching
+    from dualcost.sweeps import run
+
+    rows = list(stream.resumed)
+    done = frozenset(row.point for row in rows)
+    total = sum(map(len, studies))
+    with stream, watching(total, "sweeping") as (advance, say):
+        load = library.load if jobs > 1 else partial(library.load, announce=say)
+        advance(len(rows))
+        for row in run(studies, load, jobs, done, calibration):
+            stream.add(row)
+            rows.append(row)
+            advance(1)
+    return rows
+
+
+def _at(row: Swept, x: str, y: str) -> tuple[float | None, float | None]:
+    from dualcost.points import AXES
+
+    return getattr(row, AXES[x]), getattr(row, AXES[y])
+
+
+def _draw(rows: list[Swept], plot: str | None, x: str, y: str) -> None:
+    from dualcost.points import DONE
+
+    costed = [row for row in rows if row.status == DONE and None not in _at(row, x, y)]
+    if plot is None:
+        return
+    if not costed:
+        announce("nothing to plot")
+    elif plot == TERMINAL:
+        from dualcost.render.sweep_plot import sweep_plot
+        from dualcost.render.table import as_text
+
+        deliver("\n" + as_text(lambda width: sweep_plot(costed, x, y, min(width, 100)), None), None)
+    else:
+        from dualcost.render.figures import drawing, save
+        from dualcost.render.sweep_figure import sweep_figure
+
+        with drawing():
+            save(sweep_figure(costed, x, y), Path(plot))
+        announce(f"wrote {plot}")
