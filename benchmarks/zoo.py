@@ -28,7 +28,6 @@ import timm
 import torch
 import torchvision
 
-from dualcost import units
 from dualcost.errors import DualcostError
 from dualcost.nn.sources import Source, from_timm, from_torchvision, torchvision_names
 from dualcost.render.markdown import table
@@ -84,7 +83,9 @@ def measure(name: str, find: Callable[[], Source]) -> Result:
     unknown = sorted({op.name for op in network.ops if op.group == UNKNOWN})
     status = f"partial: {', '.join(unknown)}" if unknown else "; ".join(network.notes) or "counted"
     seconds = time.perf_counter() - start
-    return Result(name, status, network.macs, network.params, seconds, held("VmHWM") - before)
+    return Result(
+        name, status, network.macs, network.params, seconds, max(0, held("VmHWM") - before)
+    )
 
 
 def public(library: ModuleType) -> str:
@@ -120,8 +121,8 @@ def page(results: list[Result]) -> str:
             f"({bounded} of them partially; {real} on real tensors, since they need values).",
             f"Building and tracing one takes {seconds[len(seconds) // 2]:.2f} s in the median and "
             f"{seconds[-1]:.1f} s at most. On fake tensors it takes "
-            f"{units.memory(grown[len(grown) // 2])} of memory in the median and "
-            f"{units.memory(grown[-1])} at most.",
+            f"{grown[len(grown) // 2] / KIB**2:.1f} MiB of memory in the median and "
+            f"{grown[-1] / KIB**2:.1f} MiB at most.",
             "",
             table(
                 ("model", "MACs", "parameters", "seconds", "MiB", "status"),

@@ -52,6 +52,23 @@ def test_a_model_without_weights_costs_what_it_costs_with_them() -> None:
     assert trace(bare, [floats(2, 4)]) == trace(Constants(), [floats(2, 4)])
 
 
+class Mixed(nn.Module):
+    """Draws its weights, and scales them by small real tensors while it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        size = 10**6
+        self.weight = nn.Parameter(torch.rand(size, size) * torch.arange(1.0, size + 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight
+
+
+def test_a_model_that_mixes_what_it_draws_with_real_tensors_is_built_without_weights() -> None:
+    network = trace(build(Mixed, "Mixed"), [floats(1, 10**6)])
+    assert (network.macs, network.params) == (10**12, 10**12)
+
+
 def test_a_lazy_layer_has_the_weights_that_it_makes() -> None:
     for model in (nn.LazyConv2d(4, 3), build(lambda: nn.LazyConv2d(4, 3), "lazy")):
         network = trace(model, [floats(1, 3, 8, 8)])

@@ -1,7 +1,8 @@
 """Builds models without their weights: memory is asked for on the meta device only.
 
 Redirecting the few functions that allocate, rather than the whole default device, also builds
-models that compute with small real tensors in their constructors (torchvision's RegNets).
+models that compute with small real tensors in their constructors (torchvision's RegNets). The whole
+default device is redirected where that fails.
 """
 
 from __future__ import annotations
@@ -50,12 +51,14 @@ def build(factory: Callable[[], Any], name: str, *, weights: bool = False) -> nn
         warnings.simplefilter("ignore")
         torch.manual_seed(SEED)
         if not weights:
-            # whatever goes wrong here: the real attempt below reports it
-            with suppress(Exception, SystemExit), _OnMeta():
-                model = _module(factory(), name)
-                # a lazy layer would make its weights on the meta device later
-                if not any(is_lazy(tensor) for tensor in model.parameters()):
-                    return model
+            # some mix what is drawn with small real tensors: for them, all of it is on meta
+            for on_meta in (_OnMeta(), torch.device("meta")):
+                # whatever goes wrong here: the real attempt below reports it
+                with suppress(Exception, SystemExit), on_meta:
+                    model = _module(factory(), name)
+                    # a lazy layer would make its weights on the meta device later
+                    if not any(is_lazy(tensor) for tensor in model.parameters()):
+                        return model
         return made(factory, name)
 
 
