@@ -7,6 +7,7 @@ from typing import Any
 
 from dualcost.cost import Cost
 from dualcost.errors import UnknownNameError, UsageError
+from dualcost.estimate import Timing
 from dualcost.profiles import NEVER_RUN, Profile, Row
 from dualcost.site import CONVOLUTION, LINEAR, MATMUL
 
@@ -66,8 +67,9 @@ def _rows(rows: Sequence[Row]) -> int:
 
 
 def _counts(row: Row) -> bool:
-    """It has MACs, other operations that the convention counts, or parameters."""
-    return any((cost.flops or cost.params) for cost in (row.before, row.after))
+    """It has MACs, other operations that the convention counts, parameters, or a time."""
+    timed = row.time is not None and row.time.seconds > 0
+    return timed or any((cost.flops or cost.params) for cost in (row.before, row.after))
 
 
 def _by_layer(rows: Iterable[Row]) -> list[Row]:
@@ -100,6 +102,7 @@ def _folded(path: str, rows: Sequence[Row]) -> Row:
     """One row for several, with the sum of their costs."""
     replaced = {row.becomes for row in rows if row.replaced}
     count = sum(row.replaced for row in rows)
+    times = [row.time for row in rows if row.time is not None]
     return Row(
         path=path,
         module="",
@@ -109,4 +112,6 @@ def _folded(path: str, rows: Sequence[Row]) -> Row:
         after=sum((row.after for row in rows), Cost()),
         becomes=f"{count} × {', '.join(sorted(replaced))}" if replaced else "",
         folds=_rows(rows),
+        ops=tuple(index for row in rows for index in row.ops),
+        time=sum(times, Timing()) if times else None,
     )

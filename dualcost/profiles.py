@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from dualcost.cost import CONVENTIONS, Convention, Cost, ratio
+from dualcost.estimate import Prediction, Timing
 from dualcost.memory import peak
 from dualcost.rewrite import Decision, Replacement, Rewrite, rewrite
 from dualcost.site import (
@@ -54,6 +55,8 @@ class Row:
         after: cost as rewritten; equal to `before` where it stays.
         note: how an indivisible G or P was handled here.
         folds: how many rows it stands for (listing.py folds rows).
+        ops: the indices of the traced ops that it stands for.
+        time: how long it is predicted to take after the rewrite; None where nobody asked.
     """
 
     path: str
@@ -71,6 +74,8 @@ class Row:
     out_shape: tuple[int, ...] = ()
     note: str = ""
     folds: int = 1
+    ops: tuple[int, ...] = ()
+    time: Timing | None = None
 
     @property
     def replaced(self) -> bool:
@@ -105,9 +110,11 @@ class Profile:
         unknown: ops that no rule counts, with how often they ran: totals are lower bounds then.
         peak: the most activations that live at once, before and after the rewrite.
         frozen: parameters that are not trainable.
+        frozen_after: those of them that are left after the rewrite, whose own are trainable.
         buffers: the network's buffers, which are no parameters.
         notes: what was assumed to trace it.
         versions: of the libraries that traced it.
+        latency: how long it is predicted to take (`latency.py`); None where nobody asked.
     """
 
     network: str
@@ -119,9 +126,11 @@ class Profile:
     unknown: dict[str, int] = field(default_factory=dict)
     peak: tuple[PeakAt, PeakAt] = (PeakAt(0, ""), PeakAt(0, ""))
     frozen: int = 0
+    frozen_after: int = 0
     buffers: tuple[Parameter, ...] = ()
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    latency: Prediction | None = None
 
     @cached_property
     def before(self) -> Cost:
@@ -151,6 +160,18 @@ class Profile:
     def replaced(self) -> int:
         """How many sites were replaced."""
         return sum(row.replaced for row in self.rows)
+
+    @property
+    def unrewritten(self) -> Profile:
+        """The same network without its rewrite: its layers, or all of a replaced block in one."""
+        return replace(
+            self,
+            rows=tuple(replace(row, after=row.before, becomes="") for row in self.rows),
+            rewrite=None,
+            decisions=(),
+            peak=(self.peak[0], self.peak[0]),
+            frozen_after=self.frozen,
+        )
 
     def ratio(self, metric: str) -> float | None:
         """What is left of "macs", "params" or "traffic"; None where there was none."""
@@ -182,7 +203,8 @@ def profile(
         decisions=rewritten.decisions if rewritten else (),
         unknown=dict(Counter(op.name for op in network.ops if op.group == UNKNOWN)),
         peak=(_peak_at(network, ()), _peak_at(network, replacements)),
-        frozen=sum(p.numel for p in network.parameters if not p.trainable),
+        frozen=_frozen(network, ()),
+        frozen_after=_frozen(network, replacements),
         buffers=network.buffers,
         notes=network.notes,
         versions=network.versions,
@@ -193,6 +215,13 @@ def _peak_at(network: Network, replacements: Sequence[Replacement]) -> PeakAt:
     found = peak(network, replacements)
     op = network.ops[found.op] if network.ops else None
     return PeakAt(found.nbytes, op.path or op.name if op else "")
+
+
+def _frozen(network: Network, replacements: Sequence[Replacement]) -> int:
+    """Elements that are not trainable, without those that only replaced ops read."""
+    gone = {index for replacement in replacements for index in replacement.ops}
+    frozen = (parameter for parameter in network.parameters if not parameter.trainable)
+    return sum(p.numel for p in frozen if not (users := network.users[p.name]) or set(users) - gone)
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:
@@ -212,7 +241,7 @@ def _rows(
         if index in at_end:
             yield from _replaced_rows(network, at_end[index], convention, before, built)
         elif index not in gone:
-            yield _kept_row(op, before[index], after[index])
+            yield _kept_row(op, index, before[index], after[index])
 
 
 def _costs(network: Network, convention: Convention, gone: frozenset[int]) -> list[Cost]:
@@ -258,7 +287,7 @@ def _recipe_cost(
     )
 
 
-def _kept_row(op: Op, before: Cost, after: Cost) -> Row:
+def _kept_row(op: Op, index: int, before: Cost, after: Cost) -> Row:
     site = op.site
     M, N = op.channels
     return Row(
@@ -274,6 +303,7 @@ def _kept_row(op: Op, before: Cost, after: Cost) -> Row:
         N=N,
         divisor=site.groups if site else None,
         out_shape=op.out_shapes[0] if op.out_shapes else (),
+        ops=(index,),
     )
 
 
@@ -305,12 +335,13 @@ def _replaced_rows(
     weights = tuple(name for index in replacement.ops for name in network.ops[index].parameters)
     after = _recipe_cost(network, replacement, last, convention, new=weights not in built)
     built.add(weights)
+    convolutions = groups.pop(CONVOLUTION)
     yield Row(
         path=replacement.path,
         module=replacement.module,
         op=last.name,
         group=CONVOLUTION,
-        before=_sum(costs[index] for index in groups.pop(CONVOLUTION)),
+        before=_sum(costs[index] for index in convolutions),
         after=after,
         kind=replacement.block or _kind_of(site),
         becomes=replacement.kind.label(replacement.divisor),
@@ -320,6 +351,7 @@ def _replaced_rows(
         divisor=replacement.divisor,
         out_shape=last.out_shapes[0],
         note=replacement.note,
+        ops=tuple(convolutions),
     )
     for group, indices in groups.items():
         yield Row(
@@ -330,6 +362,7 @@ def _replaced_rows(
             before=_sum(costs[index] for index in indices),
             after=Cost(),
             becomes=REMOVED,
+            ops=tuple(indices),
         )
 
 

@@ -5,12 +5,25 @@ Counts are integers in memory; they become text here, and nowhere else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from fractions import Fraction
 
 from dualcost.errors import UsageError
 
 SCALES: dict[str, int] = {"1": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNIT_NAMES = ("auto", *SCALES)
+MEBI = 2**20
+# What a quantity that users write may end in: its dimension, and how many of the canonical unit.
+COUNT, BYTES = "count", "bytes"
+SUFFIXES: dict[str, tuple[str, int]] = {
+    "": (COUNT, 1),
+    **{prefix: (COUNT, scale) for prefix, scale in SCALES.items() if scale > 1},
+    "B": (BYTES, 1),
+    **{f"{prefix}B": (BYTES, scale) for prefix, scale in SCALES.items() if scale > 1},
+    **{f"{prefix}iB": (BYTES, 1024 ** (n + 1)) for n, prefix in enumerate("KMGT")},
+}
+_QUANTITY = re.compile(r"(\d[\d,_]*(?:\.\d+)?(?:e\d{1,2})?)\s*([A-Za-z]*)")
 
 
 def check_unit(unit: str) -> str:
@@ -45,6 +58,17 @@ def count(value: int, unit: str = "auto") -> str:
     return f"{scaled:,.{max(0, 4 - whole_digits)}f} {unit}"
 
 
+def tick(value: float) -> str:
+    """A count at a tick of an axis, without digits that say nothing: `tick(2e9)` is "2 G"."""
+    prefix = next((p for p in reversed(SCALES) if abs(value) >= SCALES[p] > 1), "")
+    return f"{value / SCALES[prefix]:g} {prefix}" if prefix else f"{value:g}"
+
+
+def speed(per_second: float, what: str = "MACs") -> str:
+    """How much is computed in a second, roughly: `speed(65.3e9)` is "65 GMACs/s"."""
+    return f"{tick(float(f'{per_second:.2g}'))}{what}/s"
+
+
 def memory(nbytes: int) -> str:
     """Bytes with an IEC prefix: `memory(102228128)` is "97.49 MiB"; four significant digits."""
     scaled, prefix = float(nbytes), ""
@@ -57,6 +81,41 @@ def memory(nbytes: int) -> str:
         return f"{nbytes} B"
     whole_digits = len(str(int(float(f"{scaled:.4g}"))))
     return f"{scaled:,.{max(0, 4 - whole_digits)}f} {prefix}B"
+
+
+def duration(seconds: float) -> str:
+    """A time with its prefix: `duration(0.04121)` is "41.21 ms"; four significant digits."""
+    scaled, prefix = seconds, ""
+    for prefix in ("", "m", "µ", "n"):
+        # what rounds up to 1000 keeps the larger prefix
+        if float(f"{scaled:.4g}") >= 1 or prefix == "n":
+            break
+        scaled *= 1000
+    whole_digits = len(str(int(float(f"{scaled:.4g}"))))
+    return f"{scaled:,.{max(0, 4 - whole_digits)}f} {prefix}s"
+
+
+def nanoseconds(seconds: float) -> int:
+    """The nearest whole number of nanoseconds, where times are compared as integers."""
+    return round(seconds * 10**9)
+
+
+def milliseconds(seconds: float) -> str:
+    """A time in a column of milliseconds: `milliseconds(0.04121)` is "41.210"."""
+    return f"{1000 * seconds:,.3f}"
+
+
+def parse_duration(text: str) -> float:
+    """Read "60s", "90", "1.5m" or "500ms" into seconds.
+
+    Raises:
+        UsageError: it is not a positive time.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|)", text.strip())
+    seconds = float(match[1]) * {"ms": 1e-3, "m": 60, "min": 60}.get(match[2], 1) if match else 0
+    if not seconds:
+        raise UsageError(f"{text!r} is not a time", "write one such as 60s or 2m")
+    return seconds
 
 
 def percent(share: float) -> str:
@@ -84,3 +143,32 @@ def parse_size(text: str) -> tuple[int, ...]:
             f"{text!r} is not a shape", "write positive integers joined by x, such as 1x3x224x224"
         )
     return dims
+
+
+def parse_quantity(text: str) -> tuple[Fraction, str]:
+    """Read "20M" or "48 MiB" exactly: (20000000, COUNT) or (50331648, BYTES).
+
+    Raises:
+        UsageError: it is not a positive number, or the unit is unknown.
+    """
+    match = _QUANTITY.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a quantity", "write a number such as 2.7G or 48MiB")
+    number, suffix = match.groups()
+    if suffix not in SUFFIXES:
+        known = " ".join(filter(None, SUFFIXES))
+        raise UsageError(f"{text!r} has the unknown unit {suffix}", f"units: {known}")
+    dimension, scale = SUFFIXES[suffix]
+    return Fraction(number.replace(",", "").replace("_", "")) * scale, dimension
+
+
+def parse_percent(text: str) -> Fraction:
+    """Read "5%" exactly as a share of one: 1/20.
+
+    Raises:
+        UsageError: it has another form.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a percentage", "write one such as 5%")
+    return Fraction(match[1]) / 100

@@ -12,6 +12,7 @@ from dualcost.cli import options
 from dualcost.cli.output import announce, deliver
 
 if TYPE_CHECKING:
+    from dualcost.calibration import Calibration
     from dualcost.profiles import Profile
     from dualcost.rewrite import Rewrite
     from dualcost.site import Network
@@ -23,7 +24,7 @@ EXAMPLES = (
     "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json"
 )
 
-VIEW, OUTPUT = "Which rows", "Output"
+VIEW, OUTPUT, LATENCY = "Which rows", "Output", "How long it takes"
 
 
 class Format(StrEnum):
@@ -44,6 +45,13 @@ def profile(
         str | None,
         typer.Option(help="A Python file with rules for ops and modules.", metavar="FILE"),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
+            show_default=False,
+        ),
+    ] = "",
     convention: Annotated[
         str,
         typer.Option(
@@ -57,6 +65,38 @@ def profile(
     but: options.But = None,
     indivisible: options.Policy = "refuse",
     bias: options.Bias = "keep",
+    plan: options.Plan = None,
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency",
+            help="Predict how long each layer takes on this machine (see `calibrate`).",
+            rich_help_panel=LATENCY,
+        ),
+    ] = False,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            help="Predict by this file instead of this machine's.",
+            metavar="FILE",
+            rich_help_panel=LATENCY,
+            show_default=False,
+        ),
+    ] = None,
+    any_machine: Annotated[
+        bool,
+        typer.Option(
+            "--any-machine",
+            help="Take a calibration of another machine, too.",
+            rich_help_panel=LATENCY,
+        ),
+    ] = False,
+    channels_last: Annotated[
+        bool,
+        typer.Option(
+            "--channels-last", help="Predict for this memory format.", rich_help_panel=LATENCY
+        ),
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
@@ -107,14 +147,44 @@ def profile(
     check_unit(unit)
     counted = named_convention(convention)
     more = {"--explain": explain}
-    asked = options.asked(conv, groups, parts, where, but, indivisible, bias, more)
+    asked = options.asked(conv, groups, parts, where, but, indivisible, bias, more, plan)
+    learnt = _calibration(latency, calibration, any_machine, channels_last)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
-    network = library.load(model, specs, batch, announce, inputs or "", rules or "")
+    network = library.load(model, specs, batch, announce, inputs or "", rules or "", device)
     if explain and asked:
         _explain(network, asked, output)
         return
     result = cost(network, asked, counted)
+    if learnt is not None:
+        from dualcost.latency import timed
+
+        result = timed(result, network, learnt, channels_last=channels_last, foreign=any_machine)
     deliver(_written(result, format or _by_ending(output), depth, sort, top, unit, output), output)
+
+
+def _calibration(
+    asked: bool, path: Path | None, any_machine: bool, channels_last: bool
+) -> Calibration | None:
+    """The calibration to predict by; None without --latency.
+
+    Raises:
+        UsageError: an option makes no sense without --latency, the file cannot be read, or it is
+            of another machine.
+        UnmeasuredError: this machine has not been calibrated.
+    """
+    from dualcost.errors import UsageError
+
+    if not asked:
+        given = {
+            "--calibration": path is not None,
+            "--any-machine": any_machine,
+            "--channels-last": channels_last,
+        }
+        for option, present in given.items():
+            if present:
+                raise UsageError(f"{option} says how to predict a latency", "add --latency")
+        return None
+    return options.calibrated(path, any_machine)
 
 
 def _by_ending(output: Path | None) -> Format:

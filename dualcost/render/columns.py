@@ -83,6 +83,18 @@ def _counts_operations(profile: Profile) -> bool:
     return profile.convention.operations is not None
 
 
+def _milliseconds(profile: Profile, row: Row, unit: str) -> str:
+    return units.milliseconds(row.time.seconds) if row.time and row.time.seconds else ""
+
+
+def _bound(profile: Profile, row: Row, unit: str) -> str:
+    return row.time.bound if row.time else ""
+
+
+def _timed(profile: Profile) -> bool:
+    return profile.latency is not None
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("layer", lambda p, row, u: row.path or "(root)", number=False),
     Column("kind", _kind, number=False),
@@ -107,8 +119,11 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("params", lambda p, row, u: units.count(row.after.params, u)),
     Column("traffic", lambda p, row, u: units.memory(row.after.traffic), width=120),
-    Column("share", _share),
+    # beside times it says little, and they need its place
+    Column("share", _share, only=lambda profile: not _timed(profile)),
     Column("ratio", _ratio, only=_rewritten),
+    Column("~ms", _milliseconds, only=_timed),
+    Column("bound", _bound, number=False, only=_timed),
 )
 
 
@@ -162,3 +177,22 @@ FIELDS: dict[str, Callable[[Row], Value]] = {
     "params_ratio": lambda row: ratio(row.after.params, row.before.params),
     "note": lambda row: row.note,
 }
+
+
+def _of_time(name: str) -> Callable[[Row], Value]:
+    return lambda row: getattr(row.time, name) if row.time else None
+
+
+# The same for rows with a predicted time, in seconds; they come after FIELDS.
+TIME_FIELDS: dict[str, Callable[[Row], Value]] = {
+    "latency_s": _of_time("seconds"),
+    "latency_lower_s": _of_time("lower_s"),
+    "latency_upper_s": _of_time("upper_s"),
+    "roofline_s": _of_time("roofline_s"),
+    "bound": _of_time("bound"),
+}
+
+
+def fields(timed: bool) -> dict[str, Callable[[Row], Value]]:
+    """The fields of the rows of a profile, with predicted times or without."""
+    return {**FIELDS, **TIME_FIELDS} if timed else FIELDS

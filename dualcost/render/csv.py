@@ -7,14 +7,15 @@ import io
 from collections.abc import Sequence
 
 from dualcost.profiles import Row
-from dualcost.render.columns import FIELDS
+from dualcost.render.columns import fields
 
 
 def rows_csv(rows: Sequence[Row]) -> str:
-    """One line a row, the fields of `columns.FIELDS`; what a row does not have is empty."""
+    """One line a row, the fields of `columns.fields`; what a row does not have is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FIELDS)
+    shown = fields(timed=any(row.time is not None for row in rows))
+    writer.writerow(shown)
     for row in rows:
-        writer.writerow("" if (v := value(row)) is None else v for value in FIELDS.values())
+        writer.writerow("" if (v := value(row)) is None else v for value in shown.values())
     return text.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dualcost import __version__, units
 from dualcost.cost import Cost
+from dualcost.estimate import Timing
 from dualcost.profiles import Profile, Row
 from dualcost.site import CONVOLUTION, LINEAR, MATMUL, NORM
 
@@ -43,7 +44,26 @@ def facts(profile: Profile) -> list[tuple[str, str]]:
         ("unit", profile.convention.unit),
         ("versions", ", ".join(f"{k} {v}" for k, v in versions(profile).items())),
     ]
+    lines += _calibration(profile)
     lines += [("note", note) for note in profile.notes]
+    return lines
+
+
+def _calibration(profile: Profile) -> list[tuple[str, str]]:
+    """What a predicted latency rests on."""
+    predicted = profile.latency
+    if predicted is None:
+        return []
+    calibration = predicted.calibration
+    lines = [
+        (
+            "latency",
+            f"predicted (~): one forward, eager, float32, {predicted.memory_format}, one thread",
+        ),
+        ("machine", f"{calibration.machine}; calibrated {calibration.date[:10]}"),
+    ]
+    if predicted.foreign:
+        lines.append(("", "this calibration was not compared with this machine"))
     return lines
 
 
@@ -89,6 +109,30 @@ def sums(profile: Profile) -> list[tuple[str, str]]:
             text += f" → {bounded}{new:,}  ({change})"
         lines.append((label, text))
     return lines
+
+
+def latency(profile: Profile) -> list[tuple[str, str]]:
+    """The predicted latency with its band, and the bound of the machine's peaks."""
+    predicted = profile.latency
+    if predicted is None:
+        return []
+    sides = [predicted.before, predicted.after][profile.rewrite is None :]
+    low = "≥ " if predicted.unpredicted else ""
+    left = predicted.ratio
+    change = f"  ({left:.3f})" if left is not None and profile.rewrite is not None else ""
+    lines = [("latency", " → ".join(f"{low}{_band(side)}" for side in sides) + change)]
+    bounds = (f"{units.duration(side.roofline_s)} by {side.bound}" for side in sides)
+    lines.append(("roofline", " → ".join(bounds)))
+    if predicted.unpredicted:
+        names = ", ".join(f"{name} ({n})" for name, n in sorted(predicted.unpredicted.items()))
+        lines.append(("", f"not predicted, so that latency is a lower bound: {names}"))
+    return lines
+
+
+def _band(timing: Timing) -> str:
+    """A time and the ends of its band, all in the unit of the time."""
+    shown = [units.duration(t) for t in (timing.seconds, timing.lower_s, timing.upper_s)]
+    return f"~{shown[0]} ({shown[1]} to {shown[2]})"
 
 
 def memory(profile: Profile) -> list[tuple[str, str]]:

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from dualcost.cost import Cost, ratio
+from dualcost.estimate import Prediction, Timing
 from dualcost.profiles import Profile
-from dualcost.render.columns import FIELDS
+from dualcost.render.columns import fields
 from dualcost.render.heading import versions
 
 SCHEMA = 1
@@ -22,6 +23,7 @@ def profile_json(profile: Profile) -> str:
 
 def as_dict(profile: Profile) -> dict[str, Any]:
     """The same as plain data."""
+    shown = fields(timed=profile.latency is not None)
     return {
         "schema": SCHEMA,
         "network": profile.network,
@@ -47,7 +49,32 @@ def as_dict(profile: Profile) -> dict[str, Any]:
         ],
         "total": _change(profile.before, profile.after),
         "totals": {name: _change(*costs) for name, costs in profile.totals.items()},
-        "rows": [{name: value(row) for name, value in FIELDS.items()} for row in profile.rows],
+        "rows": [{name: value(row) for name, value in shown.items()} for row in profile.rows],
+        **({"latency": latency(profile.latency)} if profile.latency else {}),
+    }
+
+
+def latency(predicted: Prediction) -> dict[str, Any]:
+    """A predicted latency as plain data, in seconds."""
+    return {
+        "before": _timing(predicted.before),
+        "after": _timing(predicted.after),
+        "ratio": predicted.ratio,
+        "memory_format": predicted.memory_format,
+        "unpredicted": dict(predicted.unpredicted),
+        "machine": predicted.calibration.machine.to_json(),
+        "calibrated": predicted.calibration.date,
+        "foreign": predicted.foreign,
+    }
+
+
+def _timing(timing: Timing) -> dict[str, Any]:
+    return {
+        "seconds": timing.seconds,
+        "lower_s": timing.lower_s,
+        "upper_s": timing.upper_s,
+        "roofline_s": timing.roofline_s,
+        "bound": timing.bound,
     }
 
 
