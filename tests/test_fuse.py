@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import Forward, counted, floats, numel
+from test_estimate import linear_calibration
 from test_modules import layers
 from torch import Tensor, nn
 
 from dualcost import units
-from dualcost.errors import ModelError, UsageError
+from dualcost.errors import ModelError, UnmeasuredError, UsageError
+from dualcost.estimate import estimate
 from dualcost.nn import fuse as fusing
 from dualcost.nn import timing
 from dualcost.nn.blocks import (
@@ -28,9 +31,11 @@ from dualcost.nn.blocks import (
 )
 from dualcost.nn.convert import convert
 from dualcost.nn.equality import difference
+from dualcost.nn.folding import Run
 from dualcost.nn.forms import BRANCHES, FORMS, FoldedDualConv2d, MaskedHetConv2d, forms, with_norm
 from dualcost.nn.fuse import Choice, Fusion, fuse
 from dualcost.nn.judge import Judge
+from dualcost.nn.trace import trace
 from dualcost.nn.zoo import ZOO
 from dualcost.render.fusion import fusion_json, fusion_table
 from dualcost.render.table import as_text
@@ -224,7 +229,7 @@ def test_a_function_may_judge_the_ops_of_a_form() -> None:
         return len(network.convolutions)
 
     fusion = fuse(Stack(), [floats(1, 3, 12, 12)], by=calls)
-    assert fusion.by == "predicted"
+    assert fusion.by == "given"
     # a group convolution is one call already
     assert [choice.form for choice in fusion.choices] == [
         "parts", "dense", "dense", "parts", "dense",
@@ -250,6 +255,29 @@ def test_noise_is_no_reason_for_another_form() -> None:
     assert measured.cheapest({"parts": 1.0, "dense": 0.8, "masked": 0.9}) == "dense"
     assert counted_.cheapest({"parts": 100, "dense": 99}) == "dense"
     assert counted_.cheapest({"parts": 100, "dense": 100}) == "parts"
+
+
+def test_a_calibration_may_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = linear_calibration()
+    monkeypatch.setattr("dualcost.nn.judge._own_calibration", lambda: known)
+    layer = DualConv2d(8, 8, 3, G=4)
+    judge = Judge("predicted")
+    for channels_last in (False, True):
+        run = Run("", (1, 8, 6, 6), channels_last, frozenset(), frozenset(), torch.empty(0))
+        costs = judge.costs({"parts": layer}, [run, run], torch.float32)
+        network = trace(layer, [floats(1, 8, 6, 6)])
+        once = estimate(network, known, channels_last).total.seconds
+        assert costs == {"parts": pytest.approx(2 * once)}
+    assert fuse(Stack(), [floats(1, 3, 12, 12)], by="predicted").by == "predicted"
+
+
+def test_a_machine_that_is_not_calibrated_predicts_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dualcost.calibration.default_path", lambda: tmp_path / "none.json")
+    with pytest.raises(UnmeasuredError) as raised:
+        fuse(Stack(), [floats(1, 3, 12, 12)], by="predicted")
+    assert "dualcost calibrate" in raised.value.hint
 
 
 def test_layers_that_are_alike_are_judged_once() -> None:
@@ -531,7 +559,7 @@ def test_what_cannot_be_fused_is_refused_with_its_reason(model: nn.Module, messa
 def test_an_unknown_judge_is_refused() -> None:
     with pytest.raises(UsageError, match="no judge of forms is called 'guess'") as raised:
         fuse(Stack(), [floats(1, 3, 12, 12)], by="guess")
-    assert raised.value.hint == "one of measured, macs"
+    assert raised.value.hint == "one of measured, predicted, macs"
 
 
 # What is shown

@@ -96,14 +96,15 @@ def fuse(
         model: the model, with weights, on any device; it is left as it was.
         inputs: what it will be run on: forms are compared at these sizes.
         by: what is cheap: "measured" times the forms of each layer here and now, in the dtype and
-            memory format that they run in; "macs" counts what they execute; a function gives a
-            number for the ops of a form, such as predicted seconds.
+            memory format that they run in; "predicted" asks this machine's calibration; "macs"
+            counts what they execute; a function gives a number for the ops of a form.
         listed: the model takes a list of unbatched images (detectors do).
 
     Raises:
         ModelError: the model does not run, has no weights, cannot be run in double precision, or
             its fused copy would not do the same.
-        UsageError: there is no such judge.
+        UsageError: there is no such judge, or the calibration is of another machine.
+        UnmeasuredError: it is asked to predict, and this machine has not been calibrated.
     """
     judge = Judge(by)
     before = trace(model, inputs, listed=listed)

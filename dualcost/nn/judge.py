@@ -1,4 +1,4 @@
-"""Which form of a layer is cheapest: timed here, counted, or asked of a function."""
+"""Which form of a layer is cheapest: timed here, predicted, counted, or asked of a function."""
 
 from __future__ import annotations
 
@@ -9,32 +9,39 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from dualcost.calibration import Calibration, check_machine, read
 from dualcost.errors import UsageError
+from dualcost.estimate import estimate
 from dualcost.nn.folding import Run
+from dualcost.nn.machine import here
 from dualcost.nn.timing import least_seconds
 from dualcost.nn.trace import trace
 from dualcost.site import Network, TensorSpec
 
-MEASURED, MACS, PREDICTED = "measured", "macs", "predicted"
+MEASURED, PREDICTED, MACS, GIVEN = "measured", "predicted", "macs", "given"
+NAMED = (MEASURED, PREDICTED, MACS)
 # What one run of a form takes, in any unit, from the ops that it runs.
 Predictor = Callable[[Network], float]
-# A measured form replaces what is there if it is faster by this share: the noise of two minima.
-MARGIN = 0.03
+# A form replaces what is there if it is faster by this share: the noise of two minima, and the
+# error of a prediction (docs/latency.md: its median).
+MARGINS = {MEASURED: 0.03, PREDICTED: 0.04}
 
 
 class Judge:
     """Gives every form of a layer its cost; layers that are alike are judged once."""
 
     def __init__(self, by: str | Predictor) -> None:
-        """Judge by time, by executed MACs, or by a function.
+        """Judge by time, by this machine's calibration, by executed MACs, or by a function.
 
         Raises:
-            UsageError: there is no such judge.
+            UsageError: there is no such judge, or the calibration is of another machine.
+            UnmeasuredError: this machine has not been calibrated.
         """
-        if isinstance(by, str) and by not in (MEASURED, MACS):
-            raise UsageError(f"no judge of forms is called {by!r}", f"one of {MEASURED}, {MACS}")
-        self.name = by if isinstance(by, str) else PREDICTED
-        self._predict: Predictor = by if callable(by) else lambda network: network.macs
+        if isinstance(by, str) and by not in NAMED:
+            raise UsageError(f"no judge of forms is called {by!r}", f"one of {', '.join(NAMED)}")
+        self.name = by if isinstance(by, str) else GIVEN
+        self._cost: Predictor = by if callable(by) else lambda network: network.macs
+        self._calibration = _own_calibration() if by == PREDICTED else None
         self._known: dict[tuple[object, ...], dict[str, float]] = {}
 
     def costs(
@@ -63,14 +70,26 @@ class Judge:
             image = image_of(run, dtype, device)
             return least_seconds({name: partial(ready[name], image) for name in ready}, device)
         spec = TensorSpec(run.shape, str(dtype).removeprefix("torch."))
-        return {name: float(self._predict(trace(form, [spec]))) for name, form in ready.items()}
+        networks = {name: trace(form, [spec]) for name, form in ready.items()}
+        if (known := self._calibration) is not None:
+            return {
+                name: estimate(network, known, run.channels_last).total.seconds
+                for name, network in networks.items()
+            }
+        return {name: float(self._cost(network)) for name, network in networks.items()}
 
     def cheapest(self, costs: Mapping[str, float]) -> str:
         """The cheapest form; what the layer is, if none is cheaper by more than noise."""
         first = next(iter(costs))
         best = min(costs, key=costs.__getitem__)
-        margin = MARGIN if self.name == MEASURED else 0
+        margin = MARGINS.get(self.name, 0)
         return best if costs[best] < costs[first] * (1 - margin) else first
+
+
+def _own_calibration() -> Calibration:
+    found = read()
+    check_machine(found, here(found.machine.threads))
+    return found
 
 
 def image_of(run: Run, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -18,7 +18,8 @@ SCHEMA = 1
 COST = {
     "measured": "times are the least of interleaved runs on this machine, as a share of before",
     "macs": "forms were chosen by the MACs that they execute: that says little about time",
-    "predicted": "costs are what the given function says, as a share of before",
+    "predicted": "costs are seconds as this machine's calibration predicts them",
+    "given": "costs are what the given function says, as a share of before",
 }
 
 
