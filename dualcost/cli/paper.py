@@ -1,4 +1,4 @@
-"""`dualcost paper`: the paper's tables and claims recomputed."""
+"""`dualcost paper`: the paper's tables and claims recomputed, its networks raced."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dualcost.cli.bench import Device
 from dualcost.cli.output import announce, deliver
+from dualcost.cli.paper_latency import BUDGET, latency
 from dualcost.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from dualcost.paper.comparison import ComparedRow
-    from dualcost.render.paper import Sheet
 
 EXAMPLES = (
     "Examples: dualcost paper · dualcost paper table5 · dualcost paper V --csv · "
-    "dualcost paper claims · dualcost paper plot table1 -o figures"
+    "dualcost paper claims · dualcost paper plot table1 -o figures · "
+    "dualcost paper latency · dualcost paper latency VI --budget 10s --json"
 )
 
-CLAIMS, PLOT = "claims", "plot"
+CLAIMS, PLOT, LATENCY = "claims", "plot", "latency"
 
 
 def paper(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Nothing for a summary; tables (table5 or V); claims; or plot and tables.",
+            help="Nothing: a summary; tables (table5 or V); claims; plot or latency, and tables.",
             metavar="[WHAT]...",
         ),
     ] = None,
@@ -38,12 +40,28 @@ def paper(
         Path | None,
         typer.Option("--output", "-o", help="A file; of plot, the folder (by default, this one)."),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Of latency: end after so much measuring for each variant (default {BUDGET}).",
+            metavar="TIME",
+        ),
+    ] = None,
+    device: Annotated[
+        Device | None,
+        typer.Option(
+            help="Of latency: where to measure; by default on the processor, and on a GPU if any.",
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Recompute the paper's tables and claims.
 
     Every cost that it prints, and whether it agrees. The exit code is 1 if a cell that should
     agree does not.
+
+    latency measures the networks of tables V to VII on this machine and compares their times with
+    the standard network's, as printed and as measured. Ctrl-C keeps what is done.
     """
     forms = {"json": json, "csv": csv, "markdown": markdown}
     chosen = [name for name, wanted in forms.items() if wanted]
@@ -55,10 +73,15 @@ def paper(
     from dualcost.paper.tables import TABLES, printed_rows, table
 
     words = list(what or ())
-    command = words.pop(0) if words and words[0] in (CLAIMS, PLOT) else ""
+    command = words.pop(0) if words and words[0] in (CLAIMS, PLOT, LATENCY) else ""
     if command == CLAIMS and words:
         raise UsageError("claims are about all tables", "leave the tables out")
-    tables = [table(word) for word in words] or list(TABLES)
+    named = [table(word) for word in words]
+    if command == LATENCY:
+        raise typer.Exit(latency(named, form, output, budget or BUDGET, device or ""))
+    if budget or device:
+        raise UsageError("--budget and --device say how latency is measured", "write paper latency")
+    tables = named or list(TABLES)
     rows = compare(
         (row for row in printed_rows() if row.table in tables or command == CLAIMS), library.load
     )
@@ -84,7 +107,7 @@ def _tables(rows: Sequence[ComparedRow], form: str, single: bool, output: Path |
         sheets = [render.table_sheet(of_table) for of_table in _by_table(rows)]
     else:
         sheets = [render.summary_sheet(rows)]
-    return _sheets(sheets, form, output)
+    return render.sheets_text(sheets, form, output)
 
 
 def _claims(rows: Sequence[ComparedRow], form: str, output: Path | None) -> str:
@@ -97,16 +120,7 @@ def _claims(rows: Sequence[ComparedRow], form: str, output: Path | None) -> str:
         return render.claims_json(judged)
     if form == "csv":
         return render.claims_csv(judged)
-    return _sheets([render.claims_sheet(judged)], form, output)
-
-
-def _sheets(sheets: Sequence[Sheet], form: str, output: Path | None) -> str:
-    from dualcost.render.paper import sheet_markdown, sheets_table
-    from dualcost.render.table import as_text
-
-    if form == "markdown":
-        return "\n".join(sheet_markdown(sheet) for sheet in sheets)
-    return as_text(lambda width: sheets_table(sheets), output)
+    return render.sheets_text([render.claims_sheet(judged)], form, output)
 
 
 def _plot(rows: Sequence[ComparedRow], folder: Path) -> None:

@@ -151,17 +151,16 @@ def speedups(
     return found
 
 
-def slower(order: Sequence[str]) -> Callable[[Table], list[Finding]]:
-    """The printed CPU time of each row over that of the row before it, which must be faster."""
+def slower(pairs: Sequence[tuple[str, str]]) -> Callable[[Table], list[Finding]]:
+    """The printed CPU time of the second row of each pair over that of the first, the faster."""
 
     def found(table: Table) -> list[Finding]:
-        times = [Fraction(table[id].row.cpu_ms or 0) for id in order]
-        return [
-            Finding(
-                f"{table[id].row.model} / {table[other].row.model}", new / old, False, new > old
-            )
-            for other, id, old, new in zip(order, order[1:], times, times[1:], strict=False)
-        ]
+        findings = []
+        for fast, slow in pairs:
+            quotient = Fraction(table[slow].row.cpu_ms or 0) / Fraction(table[fast].row.cpu_ms or 0)
+            names = f"{table[slow].row.model} / {table[fast].row.model}"
+            findings.append(Finding(names, quotient, False, quotient > 1))
+        return findings
 
     return found
 

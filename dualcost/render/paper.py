@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -24,7 +25,7 @@ from dualcost.paper.comparison import (
 )
 from dualcost.paper.tables import TITLES
 from dualcost.render import markdown
-from dualcost.render.table import plain_table
+from dualcost.render.table import as_text, plain_table
 
 SCHEMA = 1
 STYLES = {DIFFERS: "yellow", DISAGREES: "bold red", QUOTED: "dim", FAILS: "yellow"}
@@ -143,6 +144,13 @@ def claims_sheet(judged: Sequence[JudgedClaim]) -> Sheet:
             for one in judged
         ),
     )
+
+
+def sheets_text(sheets: Sequence[Sheet], form: str, output: Path | None) -> str:
+    """Sheets as "markdown", or for the terminal or the file that they go to."""
+    if form == "markdown":
+        return "\n".join(sheet_markdown(sheet) for sheet in sheets)
+    return as_text(lambda width: sheets_table(sheets), output)
 
 
 def sheets_table(sheets: Sequence[Sheet]) -> RenderableType:
