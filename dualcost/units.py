@@ -64,9 +64,9 @@ def tick(value: float) -> str:
     return f"{value / SCALES[prefix]:g} {prefix}" if prefix else f"{value:g}"
 
 
-def speed(per_second: float, what: str = "MACs") -> str:
+def speed(macs_per_s: float) -> str:
     """How much is computed in a second, roughly: `speed(65.3e9)` is "65 GMACs/s"."""
-    return f"{tick(float(f'{per_second:.2g}'))}{what}/s"
+    return f"{tick(float(f'{macs_per_s:.2g}'))}MACs/s"
 
 
 def memory(nbytes: int) -> str:

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from networks import quickly
 
 from dualcost.errors import UsageError
-from dualcost.units import SCALES, UNIT_NAMES, check_unit, count, memory, parse_size, percent, size
+from dualcost.units import (
+    SCALES,
+    UNIT_NAMES,
+    check_unit,
+    count,
+    memory,
+    parse_size,
+    percent,
+    size,
+    speed,
+)
 
 # Below 1000 T, where a float still tells neighbouring counts apart.
 counts = st.integers(0, 15).flatmap(lambda digits: st.integers(0, 10**digits - 1))
@@ -167,3 +177,16 @@ def test_what_is_not_a_shape_is_refused_with_an_example(text: str) -> None:
         parse_size(text)
     assert repr(text) in refused.value.message
     assert "1x3x224x224" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("macs_per_s", "text"),
+    [
+        (65.3e9, "65 GMACs/s"),
+        (2.14e9, "2.1 GMACs/s"),
+        (999e6, "1 GMACs/s"),
+        (1.2e12, "1.2 TMACs/s"),
+    ],
+)
+def test_a_speed_has_two_digits(macs_per_s: float, text: str) -> None:
+    assert speed(macs_per_s) == text

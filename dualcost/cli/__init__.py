@@ -12,7 +12,27 @@ from typing import Annotated, Any
 import typer
 
 from dualcost import __version__
-from dualcost.cli import draw, equations, listed, paper, profile, verify
+from dualcost.cli import (
+    bench,
+    calibrate,
+    check,
+    compare,
+    convert,
+    draw,
+    equations,
+    explain,
+    fit,
+    formula,
+    init,
+    listed,
+    lock,
+    paper,
+    profile,
+    roofline,
+    solve,
+    sweep,
+    verify,
+)
 from dualcost.cli.output import complain
 from dualcost.errors import DualcostError, ExitCode
 
@@ -21,7 +41,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 EPILOG = (
     "Exit codes: 0 done; 1 a check did not pass; 2 the command, the model or the input does not "
-    "fit; 70 a fault of dualcost itself; 130 interrupted."
+    "fit; 3 it could not be measured here; 70 a fault of dualcost itself; 130 interrupted."
 )
 
 app = typer.Typer(
@@ -33,10 +53,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("profile", epilog=profile.EXAMPLES)(profile.profile)
+app.command("sweep", cls=sweep.SweepCommand, epilog=sweep.EXAMPLES)(sweep.sweep)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
+app.command("convert", epilog=convert.EXAMPLES)(convert.convert)
+app.command("check", epilog=check.EXAMPLES)(check.check)
+app.command("init", epilog=init.EXAMPLES)(init.init)
+app.command("lock", epilog=lock.EXAMPLES)(lock.lock)
+app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
+app.command("roofline", epilog=roofline.EXAMPLES)(roofline.roofline)
+app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("list", epilog=listed.EXAMPLES)(listed.list_networks)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
 app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
+app.command("formula", epilog=formula.EXAMPLES)(formula.formula)
+app.command("solve", epilog=solve.EXAMPLES)(solve.solve)
+app.command("fit", epilog=fit.EXAMPLES)(fit.fit)
 app.command("equations", epilog=equations.EXAMPLES)(equations.equations)
 
 

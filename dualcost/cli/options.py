@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from dualcost.calibration import Calibration
     from dualcost.rewrite import Rewrite
 
 REWRITE = "What if"
+LATENCY = "How long it takes"
 
 Model = Annotated[
     str,
     typer.Argument(
-        help="resnet50, torchvision:NAME, zoo:NAME, path/to/file.py:factory, or "
-        "package.module:factory. `dualcost list` shows the names.",
+        help="resnet50, torchvision:NAME, zoo:NAME, path/to/file.py:factory, "
+        "package.module:factory, or an exported model.pt2. `dualcost list` shows the names.",
         show_default=False,
     ),
 ]
@@ -61,7 +64,8 @@ Where = Annotated[
 But = Annotated[
     list[str] | None,
     typer.Option(
-        help="An exception, “RULE: G=8” or “RULE: keep”; may be repeated, the first wins.",
+        help="An exception, “RULE: G=8”, “RULE: het P=4” or “RULE: keep”; may be repeated, "
+        "the first wins.",
         metavar="EXCEPTION",
         rich_help_panel=REWRITE,
     ),
@@ -82,6 +86,37 @@ Bias = Annotated[
         rich_help_panel=REWRITE,
     ),
 ]
+Plan = Annotated[
+    Path | None,
+    typer.Option(
+        help="A plan of `fit --save`, instead of --conv and the other words.",
+        metavar="FILE.toml",
+        rich_help_panel=REWRITE,
+        show_default=False,
+    ),
+]
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        help="Predict by this file instead of this machine's.",
+        metavar="FILE",
+        rich_help_panel=LATENCY,
+        show_default=False,
+    ),
+]
+AnyMachine = Annotated[
+    bool,
+    typer.Option(
+        "--any-machine",
+        help="Take a calibration of another machine, too.",
+        rich_help_panel=LATENCY,
+    ),
+]
+ChannelsLast = Annotated[
+    bool,
+    typer.Option("--channels-last", help="In this memory format.", rich_help_panel=LATENCY),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -94,29 +129,89 @@ def asked(
     indivisible: str,
     bias: str,
     more: Mapping[str, bool] | None = None,
+    plan: Path | None = None,
 ) -> Rewrite | None:
-    """The rewrite that the options describe, None without --conv.
+    """The rewrite that the options describe, or that of a plan; None without --conv and --plan.
 
-    `more` names further options that make no sense without --conv, and whether they were given.
+    `more` names further options that make no sense without these, and whether they were given.
 
     Raises:
-        UsageError: an option says how to replace, but not by what.
+        UsageError: an option says how to replace, but not by what, or stands beside a plan, or the
+            plan cannot be read.
     """
     from dualcost.errors import UsageError
     from dualcost.rewrite import Rewrite
 
+    if plan is not None:
+        check_alone(plan, conv, groups, parts, where, but, indivisible, bias)
+        from dualcost.plan import read
+
+        return read(plan)
     if conv is not None:
         return Rewrite.parse(conv, groups, parts, where, indivisible, bias, tuple(but or ()))
+    words = _given(None, groups, parts, where, but, indivisible, bias)
+    for option in (*words, *(option for option, present in (more or {}).items() if present)):
+        raise UsageError(f"{option} says how to replace, but not by what", "add --conv dual")
+    return None
+
+
+def check_alone(
+    plan: Path,
+    conv: object,
+    groups: int | None,
+    parts: int | None,
+    where: str,
+    but: list[str] | None,
+    indivisible: str,
+    bias: str,
+) -> None:
+    """Refuse words that say what a plan says already.
+
+    Raises:
+        UsageError: one stands beside it.
+    """
+    from dualcost.errors import UsageError
+
+    for option in _given(conv, groups, parts, where, but, indivisible, bias):
+        raise UsageError(
+            f"--plan {plan} says it all, and {option} stands beside it", "leave one out"
+        )
+
+
+def _given(
+    conv: object,
+    groups: int | None,
+    parts: int | None,
+    where: str,
+    but: list[str] | None,
+    indivisible: str,
+    bias: str,
+) -> list[str]:
+    """The options that are not as they are by default."""
     given = {
+        "--conv": bool(conv),
         "--G": groups is not None,
         "--P": parts is not None,
         "--where": where != "default",
         "--but": bool(but),
         "--indivisible": indivisible != "refuse",
         "--bias": bias != "keep",
-        **(more or {}),
     }
-    for option, present in given.items():
-        if present:
-            raise UsageError(f"{option} says how to replace, but not by what", "add --conv dual")
-    return None
+    return [option for option, present in given.items() if present]
+
+
+def calibrated(path: Path | None, any_machine: bool) -> Calibration:
+    """The calibration of a file, or this machine's.
+
+    Raises:
+        UsageError: the file cannot be read, or it is of another machine, and that is not allowed.
+        UnmeasuredError: this machine has not been calibrated.
+    """
+    from dualcost.calibration import check_machine, read
+
+    found = read(path)
+    if not any_machine:
+        from dualcost.nn.machine import here
+
+        check_machine(found, here(found.machine.threads))
+    return found

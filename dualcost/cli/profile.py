@@ -24,7 +24,7 @@ EXAMPLES = (
     "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json"
 )
 
-VIEW, OUTPUT, LATENCY = "Which rows", "Output", "How long it takes"
+VIEW, OUTPUT = "Which rows", "Output"
 
 
 class Format(StrEnum):
@@ -71,32 +71,12 @@ def profile(
         typer.Option(
             "--latency",
             help="Predict how long each layer takes on this machine (see `calibrate`).",
-            rich_help_panel=LATENCY,
+            rich_help_panel=options.LATENCY,
         ),
     ] = False,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(
-            help="Predict by this file instead of this machine's.",
-            metavar="FILE",
-            rich_help_panel=LATENCY,
-            show_default=False,
-        ),
-    ] = None,
-    any_machine: Annotated[
-        bool,
-        typer.Option(
-            "--any-machine",
-            help="Take a calibration of another machine, too.",
-            rich_help_panel=LATENCY,
-        ),
-    ] = False,
-    channels_last: Annotated[
-        bool,
-        typer.Option(
-            "--channels-last", help="Predict for this memory format.", rich_help_panel=LATENCY
-        ),
-    ] = False,
+    calibration: options.CalibrationFile = None,
+    any_machine: options.AnyMachine = False,
+    channels_last: options.ChannelsLast = False,
     explain: Annotated[
         bool,
         typer.Option(
