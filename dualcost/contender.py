@@ -106,7 +106,9 @@ class Asked:
         model, plus, change = head.rpartition("+")
         if change.endswith(SUFFIX) and not at:
             if not model:
-                raise UsageError(f"{text!r} says how to change, but not what", f"write MODEL+{text}")
+                raise UsageError(
+                    f"{text!r} says how to change, but not what", f"write MODEL+{text}"
+                )
             return cls(text, model, plan=change)
         if not plus:
             if at:

@@ -7,6 +7,7 @@ DualcostError            one clear message and a hint
 │   └── IndivisibleError     G or P does not divide the channels of a site
 ├── ModelError           a model cannot be found, built or run
 ├── TraceFileError       a trace or cache file is damaged or foreign
+├── UnmeasuredError      the words fit, but the measurement could not be made here
 └── OutputError          a result cannot be written
 """
 
@@ -23,6 +24,7 @@ class ExitCode(IntEnum):
     OK = 0
     FAILED = 1  # the command did its work, and a check in it did not pass
     USAGE = 2  # the command, the model or the input does not fit: nothing was computed
+    UNMEASURED = 3  # all fits, but the measurement could not be made on this machine
     BUG = 70  # a fault of dualcost itself (EX_SOFTWARE of sysexits.h)
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT
 
@@ -69,6 +71,12 @@ class ModelError(DualcostError):
 
 class TraceFileError(DualcostError):
     """A trace file is damaged, foreign, or of a newer schema."""
+
+
+class UnmeasuredError(DualcostError):
+    """All that was asked for fits, but it could not be measured on this machine."""
+
+    exit_code = ExitCode.UNMEASURED
 
 
 class OutputError(DualcostError):

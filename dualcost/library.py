@@ -1,7 +1,8 @@
 """A network by name: a packaged trace, else the user's cache, else `nn` traces it.
 
 Names: "resnet50" (the zoo, then torchvision), "zoo:NAME", "torchvision:NAME",
-"path/to/file.py:factory" and "package.module:factory". torch is imported only on a miss.
+"path/to/file.py:factory", "package.module:factory" and "path/to/model.pt2". torch is imported
+only on a miss.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dualcost import __version__, tracefile
-from dualcost.errors import OutputError, TraceFileError, UnknownNameError, UsageError
+from dualcost import __version__, symbolic, tracefile
+from dualcost.conversion import EXPORTED
+from dualcost.errors import ModelError, OutputError, TraceFileError, UnknownNameError, UsageError
 from dualcost.site import Network, TensorSpec
+from dualcost.symbolic import SymbolicNetwork
 from dualcost.tracefile import SUFFIX, Header
+
+if TYPE_CHECKING:  # importing them wakes torch
+    from dualcost.nn.inputs import Example
+    from dualcost.nn.sources import Source
 
 TRACES = Path(__file__).parent / "traces"
 ORIGINS = ("zoo", "torchvision")  # a bare name is looked for in this order
@@ -79,6 +86,7 @@ def load(
     announce: Announce = lambda message: None,
     example: str = "",
     rules: str = "",
+    device: str = "",
 ) -> Network:
     """The network of a name, or of a live `torch.nn.Module`.
 
@@ -89,6 +97,7 @@ def load(
         announce: told what is about to take a while.
         example: a user's factory of inputs, "path/to/file.py:factory", instead of `inputs`.
         rules: a user's file of rules (`nn.rules`), by which the model is traced anew.
+        device: "cpu" or "cuda": the model is run anew on real tensors there.
 
     Raises:
         UnknownNameError: nothing is called that.
@@ -97,25 +106,49 @@ def load(
     """
     if not isinstance(model, str):
         if not inputs:
-            raise UsageError(
-                f"the input of {type(model).__name__} is missing",
-                'say it with input="1x3x224x224"',
-            )
+            raise without_input(model)
         from dualcost.nn.trace import trace
 
         with redirect_stdout(sys.stderr):
-            return trace(model, _with_batch(inputs, batch))
+            return trace(model, _with_batch(inputs, batch), device=device)
     origin, name = _split(model)
     if example and (inputs or batch is not None):
         raise UsageError("--inputs makes the whole input", "leave --input and --batch out")
-    if example or rules or not origin:
+    if model.endswith(EXPORTED) and not (example or rules or device):
+        return _from_exported(name, inputs, batch, announce)
+    if example or rules or device or not origin:
         code = f"{origin}:{name}" if origin else name
-        return _from_code(code, inputs, batch, announce, example, rules)
+        return _from_code(code, inputs, batch, announce, example, rules, device)
     return _named(origin, name, inputs, batch, announce)
 
 
+def at_hand(
+    model: str, inputs: Sequence[TensorSpec] = (), example: str = "", rules: str = ""
+) -> bool:
+    """Whether `load` with the same words only reads a trace: it is packaged, or in the cache.
+
+    Raises:
+        UnknownNameError: nothing is called that.
+    """
+    origin, name = _split(model)
+    if example or rules or not origin:
+        return False
+    path = _packaged(origin, name)
+    if path.exists() and (not inputs or tuple(inputs) == tracefile.read_header(path).inputs):
+        return True
+    known = tracefile.read_header(path).inputs if path.exists() else ()
+    return _cached(origin, name, tuple(inputs) or known, None).exists()
+
+
+def without_input(model: Any) -> UsageError:
+    """What a live model ends in whose input nobody said."""
+    return UsageError(
+        f"the input of {type(model).__name__} is missing", 'say it with input="1x3x224x224"'
+    )
+
+
 def _split(model: str) -> tuple[str, str]:
-    """The origin and the name; ("", …) for a user's code.
+    """The origin and the name; ("", …) for a user's code, or a file of an exported model.
 
     Raises:
         UnknownNameError: it is neither a known name nor code.
@@ -123,7 +156,7 @@ def _split(model: str) -> tuple[str, str]:
     origin, colon, name = model.rpartition(":")
     if origin in LIBRARIES:
         return origin, name
-    if colon:
+    if colon or model.endswith(EXPORTED):
         return "", model
     for known in ORIGINS:
         if model in names(known):
@@ -149,18 +182,42 @@ def _named(
         inputs = _with_batch(inputs or known, batch)
         if tuple(inputs) == known:
             return tracefile.read(path)
-    cached = _cached(origin, name, inputs, batch)
+    return _once(f"{origin}:{name}", _cached(origin, name, inputs, batch), inputs, batch, announce)
+
+
+def _from_exported(
+    path: str, inputs: Sequence[TensorSpec], batch: int | None, announce: Announce
+) -> Network:
+    """The model of a file, which is known by its content: under any name it is the same."""
+    try:
+        with Path(path).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path}: {error.strerror or error}", "a file of torch.export.save"
+        ) from error
+    network = _once(path, _cached("exported", content, inputs, batch), inputs, batch, announce)
+    return replace(network, name=path)
+
+
+def _once(
+    name: str,
+    cached: Path,
+    inputs: Sequence[TensorSpec],
+    batch: int | None,
+    announce: Announce,
+) -> Network:
+    """A network from the user's cache, else traced and put there."""
     if cached.exists():
         try:
             return tracefile.read(cached)
         except TraceFileError:
             announce(f"a damaged cache entry is made anew: {cached}")
-    announce(f"tracing {origin}:{name}, once for this input")
+    announce(f"tracing {name}, once for this input")
     from dualcost.nn import sources
 
     with redirect_stdout(sys.stderr):  # what a model prints is no result
-        source = sources.find(f"{origin}:{name}")
-        network = source.trace(_with_batch(inputs or source.inputs, batch))
+        network = _traced(sources.find(name), inputs, batch)
     try:
         tracefile.write(network, cached)
     except OutputError as error:  # a cache that cannot be written costs time, nothing else
@@ -175,6 +232,7 @@ def _from_code(
     announce: Announce,
     example: str,
     rules: str,
+    device: str,
 ) -> Network:
     """A user's own model, input or rules: traced anew each time, for the code may have changed."""
     announce(f"tracing {model}")
@@ -185,7 +243,91 @@ def _from_code(
             sources.run_file(rules)
         source = sources.find(model)
         given = sources.example_from(example) if example else None
-        return source.trace(_with_batch(inputs or source.inputs, batch), given)
+        return _traced(source, inputs, batch, given, device)
+
+
+def _traced(
+    source: Source,
+    inputs: Sequence[TensorSpec],
+    batch: int | None,
+    example: Example | None = None,
+    device: str = "",
+) -> Network:
+    """Trace a source on what the user says about its input, else on what is known."""
+    said = bool(inputs) or batch is not None
+    return source.trace(
+        _with_batch(inputs or source.inputs, batch) if said else (), example, device
+    )
+
+
+def load_symbolic(
+    model: Any,
+    inputs: Sequence[TensorSpec] = (),
+    batch: int | None = None,
+    symbols: Sequence[str] | None = None,
+    announce: Announce = lambda message: None,
+) -> SymbolicNetwork:
+    """The network with its batch, height and width as symbols; one with a name is cached.
+
+    Args:
+        model: a name, or a module, as for `load`.
+        inputs: what to trace it with; () takes the input that is known for the name.
+        batch: replaces the first number of every input's shape.
+        symbols: those that are wanted; None: all that there are.
+        announce: told what is about to take a while.
+
+    Raises:
+        UnknownNameError: nothing is called that.
+        ModelError: the model cannot run with symbols; it says what stopped it.
+        UsageError: a module comes without inputs, or there is no such symbol.
+    """
+    if not isinstance(model, str):
+        if not inputs:
+            raise without_input(model)
+        return _traced_symbolic(model, inputs, symbols, batch)
+    origin, name = _split(model)
+    if not origin:
+        announce(f"tracing {model} with symbols")
+        return _traced_symbolic(name, inputs, symbols, batch)
+    wanted = "-".join(symbols or ("all",))
+    traced = _cached(origin, name, inputs, batch)
+    cached = traced.with_name(f"{traced.name.removesuffix(SUFFIX)}-{wanted}{symbolic.SUFFIX}")
+    if cached.exists():
+        try:
+            return symbolic.read(cached)
+        except TraceFileError:
+            announce(f"a damaged cache entry is made anew: {cached}")
+    announce(f"tracing {origin}:{name} with symbols, once for this input")
+    form = _traced_symbolic(f"{origin}:{name}", inputs, symbols, batch)
+    try:
+        symbolic.write(form, cached)
+    except OutputError as error:  # a cache that cannot be written costs time, nothing else
+        announce(error.message)
+    return form
+
+
+def _traced_symbolic(
+    model: Any,
+    inputs: Sequence[TensorSpec],
+    symbols: Sequence[str] | None,
+    batch: int | None,
+) -> SymbolicNetwork:
+    from dualcost.nn.symbolic import symbolic_trace
+
+    with redirect_stdout(sys.stderr):  # what a model prints is no result
+        if not isinstance(model, str):
+            return symbolic_trace(model, _with_batch(inputs, batch), symbols=symbols)
+        from dualcost.nn import sources
+        from dualcost.nn.build import build
+
+        source = sources.find(model)
+        specs = _with_batch(inputs or source.inputs, batch)
+        if not specs or source.listed:
+            why = "takes a list of images" if source.listed else "has no known input"
+            hint = "leave --symbols out" if source.listed else "say it with --input 1x3x224x224"
+            raise ModelError(f"{source.name} {why}", hint)
+        built = build(source.factory, source.name)
+        return symbolic_trace(built, specs, source.name, symbols=symbols)
 
 
 def _with_batch(inputs: Sequence[TensorSpec], batch: int | None) -> tuple[TensorSpec, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import gcd
+from typing import Any
 
 from dualcost.cost import Cost
-from dualcost.errors import IndivisibleError, RuleError, UsageError
+from dualcost.errors import IndivisibleError, UsageError
+from dualcost.exemption import Exemption
 from dualcost.kinds import ConvKind, divisor_of, kind
 from dualcost.rule import NAMED_RULES, Candidate, Rule
 from dualcost.site import Block, ConvSite, Network, Op
@@ -45,39 +47,6 @@ class Indivisible:
 
 
 @dataclass(frozen=True)
-class Exemption:
-    """An exception to a rewrite: "M<=32: G=8" or "path=head.*: keep".
-
-    The kind stays; where the rule holds, G or P is another number, or the site is kept (None).
-    """
-
-    rule: Rule
-    divisor: int | None
-    letter: str = ""
-
-    @classmethod
-    def parse(cls, text: str, kind: ConvKind) -> Exemption:
-        """Read "RULE: G=8", "RULE: P=8" or "RULE: keep".
-
-        Raises:
-            RuleError: the text has another form.
-            UsageError: the letter is not the kind's, or the number is not positive.
-        """
-        rule, colon, change = (part.strip() for part in text.partition(":"))
-        if colon and rule and change == "keep":
-            return cls(Rule.parse(rule), None)
-        letter, equals, number = change.partition("=")
-        if not (rule and equals and letter in ("G", "P") and number.isdecimal()):
-            raise RuleError(f"{text!r} is not an exception", 'write "RULE: G=8" or "RULE: keep"')
-        divisor = divisor_of(kind, **{letter: int(number)})
-        return cls(Rule.parse(rule), divisor, letter)
-
-    def __str__(self) -> str:
-        change = "keep" if self.divisor is None else f"{self.letter}={self.divisor}"
-        return f"{self.rule}: {change}"
-
-
-@dataclass(frozen=True)
 class Rewrite:
     """What is asked for: a kind, its G or P, where, and what to do at the edges.
 
@@ -87,7 +56,7 @@ class Rewrite:
         rule: which sites are replaced.
         indivisible: what happens where G or P does not divide the channels.
         bias: "keep" gives the new convolution a bias where the old one had it; "drop" gives none.
-        exemptions: sites with another G or P, or kept; the first that holds wins.
+        exemptions: sites with another kind, G or P, or kept; the first that holds wins.
     """
 
     kind: ConvKind
@@ -111,7 +80,7 @@ class Rewrite:
     @classmethod
     def parse(
         cls,
-        conv: str,
+        conv: str | Rewrite,
         G: int | None = None,
         P: int | None = None,
         where: str = "default",
@@ -119,11 +88,19 @@ class Rewrite:
         bias: str = "keep",
         but: tuple[str, ...] = (),
     ) -> Rewrite:
-        """Make a rewrite of the words that users write.
+        """Make a rewrite of the words that users write; one that is made already is taken whole.
 
         Raises:
-            UsageError: one of them does not fit.
+            UsageError: one of them does not fit, or stands beside a whole rewrite.
         """
+        if isinstance(conv, Rewrite):
+            beside = (G, P, where, indivisible, bias, but)
+            if beside != (None, None, "default", "refuse", "keep", ()):
+                raise UsageError(
+                    f"{conv} is a whole rewrite, and other words stand beside it",
+                    "leave G, P, where, but, indivisible and bias out",
+                )
+            return conv
         chosen = kind(conv)
         return cls(
             kind=chosen,
@@ -134,8 +111,24 @@ class Rewrite:
             exemptions=tuple(Exemption.parse(text, chosen) for text in but),
         )
 
+    def words(self) -> dict[str, Any]:
+        """The words of which `parse` makes the same again, without those that it assumes."""
+        where = next((n for n in NAMED_RULES if Rule.parse(n) == self.rule), str(self.rule))
+        said: dict[str, Any] = {"conv": self.kind.name}
+        if self.kind.letter:
+            said[self.kind.letter] = self.divisor
+        usual = {"where": "default", "indivisible": "refuse", "bias": "keep", "but": ()}
+        given = {
+            "where": where,
+            "indivisible": str(self.indivisible),
+            "bias": self.bias,
+            "but": tuple(str(exemption) for exemption in self.exemptions),
+        }
+        return said | {name: word for name, word in given.items() if word != usual[name]}
+
     def __str__(self) -> str:
-        return self.kind.label(self.divisor)
+        named = any(one.kind is not None for one in self.exemptions)
+        return self.kind.label(self.divisor) + (" and others" if named else "")
 
 
 @dataclass(frozen=True)
@@ -216,12 +209,13 @@ def rewrite(network: Network, asked: Rewrite) -> Rewritten:
         divisor, note, problem = 0, "", ""
         reason = _kept_because(network, asked, candidate, ops, taken)
         if not reason:
-            divisor, note, problem = _divisor_at(asked, candidate)
+            chosen, number, named = _wanted(asked, candidate)
+            divisor, note, problem = _divisor_at(asked, candidate, chosen, number, named)
             if problem:
                 problems.append(f"{candidate.path}: {problem}")
             elif divisor:
                 taken.update(ops)
-                replacements.append(_replace(asked, candidate, ops, divisor, note))
+                replacements.append(_replace(asked, candidate, ops, chosen, divisor, note))
         decisions.append(Decision(candidate, bool(divisor), reason or problem or note))
     return Rewritten(network, asked, tuple(replacements), tuple(decisions), tuple(problems))
 
@@ -235,10 +229,15 @@ def _kept_because(
         return term.describe(candidate)
     if taken & set(ops):
         return "overlaps a block that is replaced already"
-    if any(_computes_weight(network, network.ops[i]) for i in ops):
+    if computes_weight(network, ops):
         return "its weight is computed, not a parameter"
     exemption = _exemption(asked, candidate)
     return f"kept by “{exemption}”" if exemption and exemption.divisor is None else ""
+
+
+def computes_weight(network: Network, ops: tuple[int, ...]) -> bool:
+    """Whether a convolution among these ops has a weight that is no parameter of its own."""
+    return any(_computes_weight(network, network.ops[index]) for index in ops)
 
 
 def _computes_weight(network: Network, op: Op) -> bool:
@@ -253,15 +252,23 @@ def _exemption(asked: Rewrite, candidate: Candidate) -> Exemption | None:
     return next(holding, None)
 
 
-def _divisor_at(asked: Rewrite, candidate: Candidate) -> tuple[int, str, str]:
-    """G or P at one site (0: it is kept), a note if it is not the one asked for, or a problem."""
+def _wanted(asked: Rewrite, candidate: Candidate) -> tuple[ConvKind, int, str]:
+    """The kind for one site, its G or P, and a note if an exemption says so."""
     exemption = _exemption(asked, candidate)
-    divisor = (exemption and exemption.divisor) or asked.divisor
-    letter = asked.kind.letter
-    note = f"{letter}={divisor} by “{exemption}”" if exemption else ""
+    if exemption is None or exemption.divisor is None:
+        return asked.kind, asked.divisor, ""
+    note = f"{exemption.change} by “{exemption}”"
+    return exemption.kind or asked.kind, exemption.divisor, note
+
+
+def _divisor_at(
+    asked: Rewrite, candidate: Candidate, chosen: ConvKind, divisor: int, note: str
+) -> tuple[int, str, str]:
+    """G or P at one site (0: it is kept), a note if it is not the one asked for, or a problem."""
+    letter = chosen.letter
     M, N = candidate.site.M, candidate.site.N
     try:
-        asked.kind.check(M, N, divisor)
+        chosen.check(M, N, divisor)
         return divisor, note, ""
     except IndivisibleError as error:
         problem = error.message
@@ -279,7 +286,12 @@ def _divisor_at(asked: Rewrite, candidate: Candidate) -> tuple[int, str, str]:
 
 
 def _replace(
-    asked: Rewrite, candidate: Candidate, ops: tuple[int, ...], divisor: int, note: str
+    asked: Rewrite,
+    candidate: Candidate,
+    ops: tuple[int, ...],
+    chosen: ConvKind,
+    divisor: int,
+    note: str,
 ) -> Replacement:
     bias = None if asked.bias == "keep" else False
     return Replacement(
@@ -288,16 +300,16 @@ def _replace(
         module=candidate.module,
         block=candidate.block,
         site=candidate.site,
-        kind=asked.kind,
+        kind=chosen,
         divisor=divisor,
-        cost=asked.kind.at(candidate.site, divisor, bias),
+        cost=chosen.at(candidate.site, divisor, bias),
         note=note,
     )
 
 
 def _refusal(asked: Rewrite, refused: tuple[str, ...]) -> IndivisibleError:
     shown = "; ".join(refused[:3]) + (f"; and {len(refused) - 3} more" if refused[3:] else "")
-    letter = asked.kind.letter
+    letter = asked.kind.letter or "G or P"
     return IndivisibleError(
         shown,
         f"choose another {letter}, or say what to do there: --indivisible keep, gcd or fallback:N",

@@ -62,9 +62,9 @@ def test_every_shell_command_with_a_made_up_path_is_known_to_the_parser() -> Non
 def _help(command: str) -> str:
     from typer.testing import CliRunner
 
-    from dualcost.cli import app
+    from dualcost.cli import assembled
 
-    return CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+    return CliRunner().invoke(assembled(), [command, "--help"], env={"COLUMNS": "200"}).output
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -27,9 +27,10 @@ from networks import (
 from dualcost.blocks import find_blocks
 from dualcost.cost import Cost
 from dualcost.errors import IndivisibleError, RuleError, UnknownNameError, UsageError
+from dualcost.exemption import Exemption
 from dualcost.kinds import KINDS
 from dualcost.profiles import profile
-from dualcost.rewrite import Exemption, Indivisible, Replacement, Rewrite, Rewritten, rewrite
+from dualcost.rewrite import Indivisible, Replacement, Rewrite, Rewritten, rewrite
 from dualcost.site import Network
 
 

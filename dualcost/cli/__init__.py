@@ -7,32 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from dualcost import __version__
-from dualcost.cli import (
-    bench,
-    calibrate,
-    check,
-    compare,
-    convert,
-    draw,
-    equations,
-    explain,
-    fit,
-    formula,
-    init,
-    listed,
-    lock,
-    paper,
-    profile,
-    roofline,
-    solve,
-    sweep,
-    verify,
-)
 from dualcost.cli.output import complain
 from dualcost.errors import DualcostError, ExitCode
 
@@ -44,33 +25,47 @@ EPILOG = (
     "fit; 3 it could not be measured here; 70 a fault of dualcost itself; 130 interrupted."
 )
 
-app = typer.Typer(
-    name="dualcost",
-    help="What does this network cost, and what would it cost with other convolutions?",
-    epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("profile", epilog=profile.EXAMPLES)(profile.profile)
-app.command("sweep", cls=sweep.SweepCommand, epilog=sweep.EXAMPLES)(sweep.sweep)
-app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
-app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
-app.command("convert", epilog=convert.EXAMPLES)(convert.convert)
-app.command("check", epilog=check.EXAMPLES)(check.check)
-app.command("init", epilog=init.EXAMPLES)(init.init)
-app.command("lock", epilog=lock.EXAMPLES)(lock.lock)
-app.command("bench", epilog=bench.EXAMPLES)(bench.bench)
-app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
-app.command("roofline", epilog=roofline.EXAMPLES)(roofline.roofline)
-app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
-app.command("list", epilog=listed.EXAMPLES)(listed.list_networks)
-app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
-app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
-app.command("formula", epilog=formula.EXAMPLES)(formula.formula)
-app.command("solve", epilog=solve.EXAMPLES)(solve.solve)
-app.command("fit", epilog=fit.EXAMPLES)(fit.fit)
-app.command("equations", epilog=equations.EXAMPLES)(equations.equations)
+# Each command: its file here, and the function in it.
+COMMANDS = {
+    "profile": ("profile", "profile"),
+    "sweep": ("sweep", "sweep"),
+    "compare": ("compare", "compare"),
+    "verify": ("verify", "verify"),
+    "convert": ("convert", "convert"),
+    "formula": ("formula", "formula"),
+    "solve": ("solve", "solve"),
+    "fit": ("fit", "fit"),
+    "check": ("check", "check"),
+    "init": ("init", "init"),
+    "lock": ("lock", "lock"),
+    "bench": ("bench", "bench"),
+    "calibrate": ("calibrate", "calibrate"),
+    "explain": ("explain", "explain"),
+    "roofline": ("roofline", "roofline"),
+    "list": ("listed", "list_networks"),
+    "draw": ("draw", "draw"),
+    "paper": ("paper", "paper"),
+    "equations": ("equations", "equations"),
+}
+
+
+def assembled(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The application with some commands: all take longer to assemble than one takes to run."""
+    app = typer.Typer(
+        name="dualcost",
+        help="What does this network cost, and what would it cost with other convolutions?",
+        epilog=EPILOG,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name in names:
+        file, function = COMMANDS[name]
+        module = import_module(f"{__name__}.{file}")
+        kind = getattr(module, "COMMAND", None)  # where typer's own does not do
+        app.command(name, cls=kind, epilog=module.EXAMPLES)(getattr(module, function))
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -79,7 +74,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
     version: Annotated[
@@ -101,6 +95,7 @@ def run(arguments: list[str]) -> ExitCode:
     debug = "--debug" in arguments
     try:
         words = [argument for argument in arguments if argument != "--debug"]
+        app = assembled(words[:1] if words and words[0] in COMMANDS else COMMANDS)
         # typer returns the code of an Exit, and None for a command that came to its end
         code = app(words, standalone_mode=False, prog_name="dualcost") or ExitCode.OK
         sys.stdout.flush()

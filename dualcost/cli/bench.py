@@ -130,7 +130,7 @@ def bench(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
     debug: options.Debug = False,
 ) -> None:
-    """Measure how fast models run, and how much faster with other convolutions.
+    """Measure how fast models and their variants run.
 
     All run in turn in a fresh process, so that what disturbs one disturbs all. Ratios are to the
     first. Ctrl-C ends it, and what was measured until then is printed.

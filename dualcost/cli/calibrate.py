@@ -45,7 +45,7 @@ def calibrate(
     json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     debug: options.Debug = False,
 ) -> None:
-    """Measure this machine's ops, so that `profile --latency` can predict.
+    """Measure this machine, so that latency can be predicted.
 
     One thread, float32, eager, both memory formats. What was stored before stays as it was until
     the new calibration is complete.

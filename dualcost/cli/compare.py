@@ -68,7 +68,9 @@ def compare(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
     debug: options.Debug = False,
 ) -> None:
-    """Compare networks layer by layer: before and after, two rewrites, two models, two reports.
+    """Compare networks layer by layer.
+
+    Before and after, two rewrites, two models, two reports.
 
     Every change is against the first one. --input, --batch, --where and the like hold for all.
     """

@@ -57,7 +57,7 @@ def convert(
     json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
     debug: options.Debug = False,
 ) -> None:
-    """Build the real model with other convolutions, and write it to a file.
+    """Write the real model with other convolutions to a file.
 
     The same rewrite as `profile` says; layers that stay keep their weights. The file is read back
     and must have the MACs and parameters of the profile, or it is not written.

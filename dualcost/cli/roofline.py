@@ -40,7 +40,7 @@ def roofline(
     ] = None,
     debug: options.Debug = False,
 ) -> None:
-    """Place a network's layers on this machine's roofline, before and after.
+    """Place a network's layers on this machine's roofline.
 
     FLOPs for each byte that a layer moves, the FLOPs per second that this machine could reach
     there, and those that are predicted. The machine must be calibrated (see `calibrate`).

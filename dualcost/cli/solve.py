@@ -54,7 +54,7 @@ def solve(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
     debug: options.Debug = False,
 ) -> None:
-    """Find the smallest G (or P), or the largest input, that satisfies all constraints.
+    """Find the smallest G, or the largest input, that fits.
 
     It says which constraint forbids the next better value. If none satisfies all, it gives the
     nearest miss, and the exit code is 1.

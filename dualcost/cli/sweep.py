@@ -44,6 +44,9 @@ class SweepCommand(TyperCommand):
         return super().parse_args(ctx, words)
 
 
+COMMAND = SweepCommand
+
+
 def sweep(
     models: Annotated[
         list[str] | None,
@@ -178,7 +181,9 @@ def sweep(
     ] = 1,
     debug: options.Debug = False,
 ) -> None:
-    """Profile many variants: models × kinds × G or P × inputs × batches × rules.
+    """Profile many variants, row by row.
+
+    They are models × kinds × G or P × inputs × batches × rules.
 
     Rows come as they are known. A G or P that does not fit a model is a row with the reason. So is
     a model that cannot be traced: the others go on, and the exit code is 1.

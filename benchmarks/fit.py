@@ -1,0 +1,89 @@
+"""How long the best plan of a network takes to find, beside one profile of it and one trace.
+
+    python benchmarks/fit.py [MODEL …]
+
+All run in turn in one process, several rounds, and the least time counts. `choices` costs every
+kind with every G at every site, and `program` is HiGHS alone, without the profiles around it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from math import log10
+
+from dualcost import library
+from dualcost.allowance import budgets
+from dualcost.choices import Group, choices
+from dualcost.constraint import METRICS
+from dualcost.fitted import Wish
+from dualcost.fitting import Problem, fit, offered
+from dualcost.nn.sources import find
+from dualcost.profiles import profile
+from dualcost.program import solve
+from dualcost.rule import Rule
+
+# a rule that finds something to replace
+MODELS = {
+    "resnet152": "default",
+    "efficientnet_b7": "inverted-residual",
+    "convnext_large": "kernel>1 first=no",
+}
+KINDS = ("dual", "group")
+SHARES = {"params": 60, "macs": 50}  # how far of what can be reached, in percent
+ROUNDS = 3
+
+
+def least(work: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """Seconds of the fastest of some runs."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def main(models: dict[str, str]) -> None:
+    """Print seconds of each step, and the whole fit as a multiple of a profile and of a trace."""
+    print(
+        f"{'model':16} {'sites':>5} {'plans':>7} {'choices':>9} {'program':>9} {'fit':>9}"
+        f" {'/ profile':>9} {'/ trace':>8} {'gap':>8}"
+    )
+    for name, where in models.items():
+        network, rule = library.load(name), Rule.parse(where)
+        offer = offered(network, rule, KINDS)
+        known = choices(network, offer, rule)
+        reach = fit(network, Wish(budgets([f"{metric}=1" for metric in SHARES])), KINDS, rule=rule)
+        limits = []
+        for reading, (metric, share) in zip(reach.reach, SHARES.items(), strict=True):
+            before = METRICS[metric].of(known.base)
+            limits.append(f"{metric} <= {before - (before - reading.value) * share // 100}")
+        wish = Wish(budgets(limits))
+        found = fit(network, wish, KINDS, rule=rule)
+        assert found.fits
+        seconds = {
+            "choices": least(partial(choices, network, offer, rule)),
+            "program": least(partial(solve, Problem(known, wish).program)),
+            "fit": least(partial(fit, network, wish, KINDS, rule=rule)),
+            "profile": least(partial(profile, network)),
+            "trace": least(partial(find(network.name).trace, network.inputs), 1),
+        }
+        whole = seconds["fit"]
+        print(
+            f"{name:16} {len(found.layers):5} {_plans(known.groups):>7}"
+            f" {seconds['choices']:7.2f} s {seconds['program']:7.2f} s {whole:7.2f} s"
+            f" {whole / seconds['profile']:8.0f}× {whole / seconds['trace']:7.2f}×"
+            f" {found.gap:8.1e}"
+        )
+
+
+def _plans(groups: tuple[Group, ...]) -> str:
+    """How many plans there are, as a power of ten."""
+    return f"10^{sum(log10(1 + len(group.changes)) for group in groups):.0f}"
+
+
+if __name__ == "__main__":
+    main({name: MODELS.get(name, "default") for name in sys.argv[1:]} or MODELS)
