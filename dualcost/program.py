@@ -285,11 +285,13 @@ class _Stage:
 
         unit = self._unit(limit.column)
         low, high = -inf, inf
+        # sums are multiples of the unit, and so may be their limits; but not what excess is from
+        exact = self.column is None
         if limit.low is not None:
-            low = -(-limit.low // unit)
+            low = limit.low / unit if exact else -(-limit.low // unit)
             low -= _margin(low)
         if limit.high is not None:
-            high = limit.high // unit
+            high = limit.high / unit if exact else limit.high // unit
             high += _margin(high)
         scale = limit.scale / unit * (-1 if limit.low is None else 1)
         row = [*(vector[limit.column] // unit for vector in self.vectors), scale]

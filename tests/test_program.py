@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from networks import quickly
 
@@ -78,6 +78,13 @@ def test_what_floating_point_cannot_tell_apart_is_within_its_limits_all_the_same
 
 @quickly
 @given(programs())
+@example(  # all numbers of the last column share 8, its limit does not
+    Program(
+        [[(0, 1, -1, 0), (0, 0, 0, -8)]],
+        (Limit(2, high=-1, scale=1), Limit(3, high=-1, scale=7)),
+        (0, 1),
+    )
+)
 def test_the_nearest_program_is_relaxed_by_the_least_excess(program: Program) -> None:
     def excess(sums: Vector) -> Fraction:
         beyond = (
