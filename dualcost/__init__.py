@@ -14,13 +14,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "bench", "convert", "fit", "formula", "profile", "solve", "sweep"]
+__all__ = [
+    "__version__",
+    "bench",
+    "check",
+    "convert",
+    "fit",
+    "formula",
+    "profile",
+    "solve",
+    "sweep",
+]
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch.nn import Module
 
     from dualcost.closedform import ClosedForm
     from dualcost.fitted import Fitted
+    from dualcost.gate import Report
     from dualcost.grid import Sweep
     from dualcost.measurement import Comparison
     from dualcost.profiles import Profile
@@ -93,6 +106,42 @@ def bench(
         by_layer=by_layer,
     )
     return contest.run(race)
+
+
+def check(
+    config: str | Path | None = None,
+    *,
+    baseline: str = "",
+    frozen: bool = False,
+    latency: bool = True,
+    why: bool = False,
+    jobs: int = 0,
+) -> Report:
+    """Check models against the budgets that a repository keeps.
+
+    Args:
+        config: a dualcost.toml, or a pyproject.toml with [tool.dualcost]; None: the nearest one.
+        baseline: "git:REF", the JSON report of a check, or a lock file; "": as configured.
+        frozen: the lock file must be up to date.
+        latency: measure latencies that have a limit.
+        why: look for what would make a model fit that does not.
+        jobs: how many models are traced at once; 0: as many as there are processors.
+
+    Returns:
+        A `Report`: its `verdicts`, those that `failed`, and the `exit_code` of the command.
+
+    Raises:
+        dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
+    """
+    from pathlib import Path
+
+    from dualcost import baseline as before
+    from dualcost import config as configuration
+    from dualcost import gate
+
+    asked = configuration.read(Path(config) if config else configuration.find())
+    known = before.read(asked, baseline, jobs=jobs)
+    return gate.check(asked, known, frozen=frozen, latency=latency, why=why, jobs=jobs)
 
 
 def convert(

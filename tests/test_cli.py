@@ -269,6 +269,7 @@ def test_exit_codes_are_frozen() -> None:
         "OK": 0,
         "FAILED": 1,
         "USAGE": 2,
+        "UNMEASURED": 3,
         "BUG": 70,
         "INTERRUPTED": 130,
     }

@@ -34,6 +34,9 @@ def running(arguments: str) -> str:
         ("--version", 0),
         ("profile --help", 0),
         ("equations --help", 0),
+        ("bench --help", 0),
+        ("bench resnt50", 2),
+        ("bench resnet50 --conv dual:3", 2),
         ("profile", 2),
         ("profile resnt50", 2),
         ("profile resnet50 --covn dual", 2),
@@ -65,8 +68,17 @@ def test_a_heavy_import_would_be_noticed(module: str) -> None:
     assert module in found
 
 
-def test_what_prints_equations_imports_sympy_and_not_torch() -> None:
-    code, found = heavy_imports_of(running("equations 4"))
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "equations 4",
+        "formula resnet50 --conv dual",
+        "formula resnet50 --conv het --python",
+        "solve resnet50 macs<=3G params<=20M --conv dual",
+    ],
+)
+def test_what_is_made_of_equations_imports_sympy_and_not_torch(arguments: str) -> None:
+    code, found = heavy_imports_of(running(arguments))
     assert code == 0
     assert "sympy" in found
     assert "torch" not in found

@@ -1,0 +1,207 @@
+"""A limit on a metric, as a configuration says it: of a model, of its layers, of their growth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dualcost import metrics
+from dualcost.section import Section
+from dualcost.units import parse_percent
+
+OFF, WARN, ERROR = "off", "warn", "error"
+LEVELS = (OFF, WARN, ERROR)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one metric may be.
+
+    Attributes:
+        metric: its name.
+        high: the largest value that is allowed, in the metric's canonical unit.
+        low: the smallest one.
+        level: WARN or ERROR: what a value beyond them is.
+        message: what the user wants to be told then.
+        against: of a reduction, the target that it is measured against; "" is the model before
+            its rewrite.
+        threads: of a latency, how many torch computes with.
+        line: where it stands.
+    """
+
+    metric: str
+    high: Fraction | None
+    low: Fraction | None
+    level: str
+    message: str
+    against: str
+    threads: int
+    line: int
+
+
+@dataclass(frozen=True)
+class LayerLimits:
+    """Limits of the layers whose paths fit a glob: of their sum, or of each."""
+
+    match: str
+    sum: bool
+    limits: tuple[Limit, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How much a metric may grow against the baseline; of two bounds, both must be exceeded.
+
+    Attributes:
+        metric: its name.
+        share: the growth that is allowed, as a share of the baseline.
+        absolute: the same in the metric's unit.
+        level: WARN or ERROR.
+        message: what the user wants to be told.
+        line: where it stands.
+    """
+
+    metric: str
+    share: Fraction | None
+    absolute: Fraction | None
+    level: str
+    message: str
+    line: int
+
+    def exceeded(self, base: int, now: int) -> bool:
+        """Whether a metric grew by more than is allowed."""
+        growth = now - base
+        return (self.share is None or growth > self.share * base) and (
+            self.absolute is None or growth > self.absolute
+        )
+
+    def most(self, base: int) -> Fraction:
+        """The largest value that is allowed."""
+        bounds = (self.share is not None and self.share * base, self.absolute)
+        return base + max(Fraction(bound) for bound in bounds if bound is not None)
+
+
+def read_layer_limits(table: Section) -> LayerLimits:
+    """Read one [[….layer]].
+
+    Raises:
+        UsageError: something in it does not fit.
+    """
+    table.only("match", "sum", *metrics.LAYER_METRICS)
+    match = table.text("match")
+    if not match:
+        raise table.error("", "it does not say which layers", 'add match = "layer4.*"')
+    limits = tuple(read_limits(table, metrics.LAYER_METRICS, but=("match", "sum")))
+    if not limits:
+        known = ", ".join(metrics.LAYER_METRICS)
+        raise table.error("", f"{match} has no limit", f"add one of {known}")
+    return LayerLimits(match, table.flag("sum", True), limits, table.file.line(table.key))
+
+
+def read_limits(
+    table: Section, known: tuple[str, ...], but: tuple[str, ...] = ()
+) -> Iterator[Limit]:
+    """Every limit of a table that is not off.
+
+    `reduction.macs` and `latency.cpu` stand in tables of their own. `but` are keys of the table
+    that are no metrics.
+
+    Raises:
+        UsageError: something in it does not fit.
+    """
+    for name, value in table.data.items():
+        if name in but:
+            continue
+        inner = [one for one in known if one.startswith(f"{name}.")]
+        if inner and isinstance(value, dict):
+            group = table.table(name)
+            group.named("metric", [one.partition(".")[2] for one in inner])
+            found = [_limit(group, f"{name}.{one}", one) for one in group.data]
+        else:
+            table.named("metric", known, only=name)
+            found = [_limit(table, name, name)]
+        yield from (limit for limit in found if limit.level != OFF)
+
+
+def _limit(table: Section, metric: str, name: str) -> Limit:
+    """One limit: a shorthand for its maximum (of a reduction, its minimum), or a table."""
+    value = table.data[name]
+    usual = WARN if metric in metrics.LATENCIES else ERROR
+    line = table.file.line((*table.key, name))
+    if not isinstance(value, dict):
+        found = _quantity(table, metric, name)
+        low, high = (found, None) if metric.startswith(metrics.REDUCTION) else (None, found)
+        return Limit(metric, high, low, usual, "", "", 1, line)
+    inner = table.table(name)
+    extra: tuple[str, ...] = ("against",) if metric.startswith(metrics.REDUCTION) else ()
+    extra += ("threads",) if metric in (metrics.CPU, metrics.CUDA) else ()
+    inner.only("max", "min", "level", "message", *extra)
+    high, low = (
+        _quantity(inner, metric, bound) if bound in inner.data else None for bound in ("max", "min")
+    )
+    if high is None and low is None:
+        raise inner.error("", f"{metric} has neither max nor min", 'add max = "…"')
+    if high is not None and low is not None and low > high:
+        raise inner.error("min", f"{metric}: min is larger than max", "leave one of them out")
+    threads = inner.number("threads", 1)
+    if not threads or threads < 1:
+        raise inner.error("threads", f"{threads} threads do not compute", "write threads = 1")
+    return Limit(
+        metric,
+        high,
+        low,
+        _level(inner, usual),
+        inner.text("message"),
+        inner.text("against"),
+        threads,
+        line,
+    )
+
+
+def read_allowance(table: Section, name: str) -> Allowance:
+    """Read how much one metric may grow.
+
+    Raises:
+        UsageError: something in it does not fit.
+    """
+    if name in (*metrics.LATENCIES, "latency"):
+        raise table.error(
+            name,
+            "a latency of another run is no baseline",
+            "a latency is compared with what runs beside it: give it a budget instead",
+        )
+    table.named("metric", tuple(metrics.METRICS), only=name)
+    line = table.file.line((*table.key, name))
+    if not isinstance(table.data[name], dict):
+        return Allowance(name, _percent(table, name), None, ERROR, "", line)
+    inner = table.table(name)
+    inner.only("max-increase", "max-increase-abs", "level", "message")
+    share = _percent(inner, "max-increase") if "max-increase" in inner.data else None
+    absolute = (
+        _quantity(inner, name, "max-increase-abs") if "max-increase-abs" in inner.data else None
+    )
+    if share is None and absolute is None:
+        raise inner.error("", f"{name} does not say how much", 'add max-increase = "0 %"')
+    return Allowance(name, share, absolute, _level(inner, ERROR), inner.text("message"), line)
+
+
+def _level(table: Section, usual: str) -> str:
+    found = table.text("level", usual)
+    if found not in LEVELS:
+        raise table.error("level", f"{found!r} is not a level", f"one of {', '.join(LEVELS)}")
+    return found
+
+
+def _percent(table: Section, name: str) -> Fraction:
+    with table.located(name):
+        return parse_percent(table.text(name))
+
+
+def _quantity(table: Section, metric: str, name: str) -> Fraction:
+    found = table.data[name]
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        raise table.error(name, f"{name} = {found!r} is not a quantity", 'write "19 M"')
+    with table.located(name):
+        return metrics.quantity(metric, found)
