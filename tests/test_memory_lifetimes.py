@@ -158,7 +158,7 @@ def test_weights_and_constants_are_no_activations() -> None:
 
 def test_a_cast_of_a_weight_is_free_after_its_use() -> None:
     def forward(m: Any, x: Tensor) -> Tensor:
-        y = x @ m.weight.to(torch.float64)
+        y: Tensor = x @ m.weight.to(torch.float64)
         return y.exp().sin()
 
     found = memory_of(forward, TensorSpec((2, 4), "float64"), weight=weight(4, 3))
