@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from dualcost.closedform import ClosedForm
     from dualcost.fitted import Fitted
-    from dualcost.gate import Report
+    from dualcost.gate.inspection import Report
     from dualcost.grid import Sweep
     from dualcost.measurement import Comparison
     from dualcost.profiles import Profile
@@ -135,13 +135,13 @@ def check(
     """
     from pathlib import Path
 
-    from dualcost import baseline as before
-    from dualcost import config as configuration
-    from dualcost import gate
+    from dualcost.gate import baseline as before
+    from dualcost.gate import config as configuration
+    from dualcost.gate import inspection
 
     asked = configuration.read(Path(config) if config else configuration.find())
     known = before.read(asked, baseline, jobs=jobs)
-    return gate.check(asked, known, frozen=frozen, latency=latency, why=why, jobs=jobs)
+    return inspection.check(asked, known, frozen=frozen, latency=latency, why=why, jobs=jobs)
 
 
 def convert(

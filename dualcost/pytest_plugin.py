@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from dualcost.budget import Verdict
-    from dualcost.limit import Limit
+    from dualcost.gate.budget import Verdict
+    from dualcost.gate.limit import Limit
     from dualcost.profiles import Profile
 
 
@@ -48,10 +48,10 @@ class Costed:
             raise AssertionError(self._said(failed))
 
     def _verdicts(self, limits: dict[str, str | int]) -> tuple[Verdict, ...]:
-        from dualcost import metrics
-        from dualcost.appraisal import Appraisal
-        from dualcost.budget import hold
-        from dualcost.snapshot import snapshot
+        from dualcost.gate import metrics
+        from dualcost.gate.appraisal import Appraisal
+        from dualcost.gate.budget import hold
+        from dualcost.gate.snapshot import snapshot
 
         found = Appraisal(
             snapshot(self.profile, self.profile.network, self.profile.network),
@@ -70,8 +70,8 @@ class Costed:
 
 
 def _limit(name: str, text: str | int) -> Limit:
-    from dualcost import metrics
-    from dualcost.limit import ERROR, Limit
+    from dualcost.gate import metrics
+    from dualcost.gate.limit import ERROR, Limit
 
     known = (*metrics.METRICS, *metrics.REDUCTIONS)
     name = name.replace("reduction_", metrics.REDUCTION).replace("_", "-")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from networks import quickly
 from snapshots import LAYERS, allowance, appraisal, limit, model, snapshot
 
-from dualcost.appraisal import Time
-from dualcost.budget import (
+from dualcost.gate.appraisal import Time
+from dualcost.gate.budget import (
     FAIL,
     LOWER_BOUND,
     OK,
@@ -24,8 +24,8 @@ from dualcost.budget import (
     hold,
     judge,
 )
-from dualcost.limit import WARN, LayerLimits
-from dualcost.snapshot import Snapshot
+from dualcost.gate.limit import WARN, LayerLimits
+from dualcost.gate.snapshot import Snapshot
 
 PARAMS = 10 + 300 + 300 + 500
 MACS = 100 + 2000 + 4000 + 50

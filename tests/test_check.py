@@ -13,10 +13,11 @@ from commands import Command
 from test_imports import heavy_imports_of, running
 
 import dualcost
-from dualcost import appraisal, library, survey
-from dualcost.appraisal import Appraisal
-from dualcost.config import read
+from dualcost import library
 from dualcost.errors import ExitCode
+from dualcost.gate import appraisal, survey
+from dualcost.gate.appraisal import Appraisal
+from dualcost.gate.config import read
 from dualcost.profiles import profile
 from dualcost.rewrite import Rewrite
 

@@ -15,10 +15,10 @@ from snapshots import LAYERS, allowance, appraisal, configuration, limit, model,
 from syrupy.assertion import SnapshotAssertion
 
 import dualcost
-from dualcost import budget
 from dualcost.errors import UnmeasuredError
-from dualcost.gate import Checked, Report
-from dualcost.limit import WARN
+from dualcost.gate import budget
+from dualcost.gate.inspection import Checked, Report
+from dualcost.gate.limit import WARN
 from dualcost.render.ci.github import check_github
 from dualcost.render.ci.gitlab import check_gitlab
 from dualcost.render.ci.json import check_json

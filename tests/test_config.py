@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dualcost import config
-from dualcost.config import Config
 from dualcost.errors import UnknownNameError, UsageError
-from dualcost.limit import ERROR, WARN
+from dualcost.gate import config
+from dualcost.gate.config import Config
+from dualcost.gate.limit import ERROR, WARN
 
 WHOLE = """\
 [tool.dualcost]

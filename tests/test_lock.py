@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from networks import quickly
 from snapshots import LAYERS, snapshot
 
-from dualcost import lock
 from dualcost.errors import OutputError, UsageError
-from dualcost.lock import Acceptance, Lock
-from dualcost.snapshot import Snapshot
+from dualcost.gate import lock
+from dualcost.gate.lock import Acceptance, Lock
+from dualcost.gate.snapshot import Snapshot
 
 
 def locked(*snapshots: Snapshot) -> Lock:

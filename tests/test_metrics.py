@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import quickly
 
-from dualcost import library, metrics
+from dualcost import library
 from dualcost.errors import UsageError
+from dualcost.gate import metrics
 from dualcost.profiles import Profile, profile
 from dualcost.rewrite import Rewrite
 from dualcost.site import Network

@@ -15,8 +15,8 @@ from dualcost.cli.output import announce, deliver
 from dualcost.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from dualcost.config import Config
-    from dualcost.gate import Report
+    from dualcost.gate.config import Config
+    from dualcost.gate.inspection import Report
 
 EXAMPLES = (
     "Examples: dualcost check · dualcost check --frozen · dualcost check --baseline git:main · "
@@ -99,16 +99,16 @@ def check(
     Exit code 1: a budget or the ratchet fails; 2: the configuration does not fit; 3: a model or
     the baseline could not be measured.
     """
-    from dualcost import baseline as before
-    from dualcost import gate
     from dualcost.files import check_writable
+    from dualcost.gate import baseline as before
+    from dualcost.gate import inspection
 
     outputs = [Output.parse(text) for text in output or ["text"]]
     for one in outputs:
         if one.path:
             check_writable(one.path)
     asked = configuration(config).only(tuple(models or ()))
-    report = gate.check(
+    report = inspection.check(
         asked,
         before.read(asked, baseline, announce, jobs),
         frozen=frozen,
@@ -130,7 +130,7 @@ def configuration(path: Path | None) -> Config:
     Raises:
         UsageError: there is none, or it does not fit.
     """
-    from dualcost import config
+    from dualcost.gate import config
 
     return config.read(path or config.find())
 

@@ -42,7 +42,7 @@ def init(
     They are added to pyproject.toml where there is one, else written to dualcost.toml,
     and leave some room.
     """
-    from dualcost import starter
+    from dualcost.gate import starter
     from dualcost.render.starter import start_table
     from dualcost.render.table import as_text
     from dualcost.site import TensorSpec

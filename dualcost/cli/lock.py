@@ -43,8 +43,8 @@ def lock(
     What the ratchet guards does not rise unless it is accepted with a reason: then nothing is
     written, and the exit code is 1.
     """
-    from dualcost.lock import write
-    from dualcost.locking import update
+    from dualcost.gate.lock import write
+    from dualcost.gate.locking import update
     from dualcost.render.locking import update_json, update_table
     from dualcost.render.table import as_text
 

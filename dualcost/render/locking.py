@@ -7,8 +7,8 @@ import json
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dualcost import metrics
-from dualcost.locking import Change, Update
+from dualcost.gate import metrics
+from dualcost.gate.locking import Change, Update
 from dualcost.render.ci import words
 from dualcost.render.table import plain_table
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dualcost import metrics
+from dualcost.gate import metrics
+from dualcost.gate.starter import Start
 from dualcost.render.table import plain_table
-from dualcost.starter import Start
 
 
 def start_table(starts: Sequence[Start], path: Path) -> RenderableType:

@@ -31,9 +31,7 @@ def profile_table(profile: Profile, rows: Sequence[Row], unit: str, width: int) 
         _totals(profile, unit),
         *(Text(line, style="dim") for line in heading.uncounted(profile)),
         "",
-        _pairs(
-            heading.memory(profile), bold=[*heading.latency(profile), *heading.sums(profile)]
-        ),
+        _pairs(heading.memory(profile), bold=[*heading.latency(profile), *heading.sums(profile)]),
     )
 
 

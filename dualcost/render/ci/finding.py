@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dualcost.budget import FAIL
-from dualcost.gate import Report
-from dualcost.limit import ERROR, WARN
+from dualcost.gate.budget import FAIL
+from dualcost.gate.inspection import Report
+from dualcost.gate.limit import ERROR, WARN
 from dualcost.render.ci import words
 
 UNMEASURED, STALE = "unmeasured", "lock"

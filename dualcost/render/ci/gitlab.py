@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from dualcost.gate import Report
-from dualcost.limit import ERROR
+from dualcost.gate.inspection import Report
+from dualcost.gate.limit import ERROR
 from dualcost.render.ci.finding import findings
 
 

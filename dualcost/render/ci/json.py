@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from dualcost import __version__
-from dualcost.budget import Verdict
-from dualcost.gate import Checked, Report
-from dualcost.metrics import Value, dimension
+from dualcost.gate.budget import Verdict
+from dualcost.gate.inspection import Checked, Report
+from dualcost.gate.metrics import Value, dimension
 from dualcost.render.ci import words
 
 SCHEMA = 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from dualcost.budget import FAIL, Verdict
-from dualcost.gate import Checked, Report
+from dualcost.gate.budget import FAIL, Verdict
+from dualcost.gate.inspection import Checked, Report
 from dualcost.render.ci import words
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dualcost.budget import FAIL, OK, Verdict
-from dualcost.gate import Checked, Report
-from dualcost.limit import WARN
+from dualcost.gate.budget import FAIL, OK, Verdict
+from dualcost.gate.inspection import Checked, Report
+from dualcost.gate.limit import WARN
 from dualcost.render.ci import words
 
 # A comment that begins with this one is the last check's: whoever posts comments replaces it.

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from dualcost import __version__
-from dualcost.gate import Report
-from dualcost.limit import ERROR
+from dualcost.gate.inspection import Report
+from dualcost.gate.limit import ERROR
 from dualcost.render.ci.finding import ABOUT, Finding, findings
 
 # Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0

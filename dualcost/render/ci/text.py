@@ -9,9 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dualcost.budget import FAIL, OK, RATCHET, Verdict
-from dualcost.gate import Checked, Report
-from dualcost.limit import WARN
+from dualcost.gate.budget import FAIL, OK, RATCHET, Verdict
+from dualcost.gate.inspection import Checked, Report
+from dualcost.gate.limit import WARN
 from dualcost.render.ci import words
 from dualcost.render.table import plain_table
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dualcost import metrics
-from dualcost.budget import FAIL, OK, RATCHET, Verdict
-from dualcost.culprit import Culprit
-from dualcost.gate import Checked, Report
-from dualcost.limit import WARN
+from dualcost.gate import metrics
+from dualcost.gate.budget import FAIL, OK, RATCHET, Verdict
+from dualcost.gate.culprit import Culprit
+from dualcost.gate.inspection import Checked, Report
+from dualcost.gate.limit import WARN
 
 SAID = {OK: "ok", WARN: "warn", FAIL: "FAIL"}
 NONE = "–"

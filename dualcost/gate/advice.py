@@ -8,14 +8,14 @@ from math import floor
 
 from dualcost import library
 from dualcost.allowance import budgets as parsed
-from dualcost.appraisal import of_profile
-from dualcost.budget import FAIL, Verdict, judge
-from dualcost.config import Model
 from dualcost.cost import Convention, convention
 from dualcost.errors import UsageError
 from dualcost.fitted import LAYERS, Fitted, Wish
 from dualcost.fitting import fit
-from dualcost.metrics import dimension, said
+from dualcost.gate.appraisal import of_profile
+from dualcost.gate.budget import FAIL, Verdict, judge
+from dualcost.gate.config import Model
+from dualcost.gate.metrics import dimension, said
 from dualcost.site import Network
 from dualcost.units import BYTES
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from dualcost import budget, lock, metrics
-from dualcost.advice import wanted
-from dualcost.appraisal import Appraisal, time_key, timed
-from dualcost.baseline import Baseline
-from dualcost.budget import FAIL, RATCHET, UnmatchedError, Verdict
-from dualcost.config import Config, Model
 from dualcost.errors import DualcostError, ExitCode, UnmeasuredError, UsageError
+from dualcost.gate import budget, lock, metrics
+from dualcost.gate.advice import wanted
+from dualcost.gate.appraisal import Appraisal, time_key, timed
+from dualcost.gate.baseline import Baseline
+from dualcost.gate.budget import FAIL, RATCHET, UnmatchedError, Verdict
+from dualcost.gate.config import Config, Model
+from dualcost.gate.limit import ERROR, WARN
+from dualcost.gate.snapshot import Snapshot
+from dualcost.gate.survey import advise, survey
 from dualcost.library import Announce
-from dualcost.limit import ERROR, WARN
-from dualcost.snapshot import Snapshot
-from dualcost.survey import advise, survey
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
-from dualcost import config, library, metrics
-from dualcost.config import SCHEMA
+from dualcost import library
 from dualcost.cost import CONVENTIONS
 from dualcost.errors import UsageError
 from dualcost.files import write_atomically
+from dualcost.gate import config, metrics
+from dualcost.gate.config import SCHEMA
 from dualcost.profiles import profile
 from dualcost.rewrite import Rewrite
 from dualcost.site import TensorSpec

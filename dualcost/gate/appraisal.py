@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dualcost import library, metrics
-from dualcost.config import Model
+from dualcost import library
 from dualcost.cost import convention
 from dualcost.errors import DualcostError
-from dualcost.limit import Limit
+from dualcost.gate import metrics
+from dualcost.gate.config import Model
+from dualcost.gate.limit import Limit
+from dualcost.gate.snapshot import Snapshot, snapshot
 from dualcost.profiles import Profile, profile
 from dualcost.race import Conditions, Variant
-from dualcost.snapshot import Snapshot, snapshot
 
 LATENCY_BUDGET_S = 10.0
 

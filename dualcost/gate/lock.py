@@ -15,8 +15,8 @@ from dualcost import tomlfile
 from dualcost.cost import Cost
 from dualcost.errors import UsageError
 from dualcost.files import write_atomically
+from dualcost.gate.snapshot import LayerCost, Snapshot
 from dualcost.section import Section
-from dualcost.snapshot import LayerCost, Snapshot
 from dualcost.tomlfile import quoted, word
 
 SCHEMA = 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dualcost import metrics
+from dualcost.gate import metrics
 from dualcost.section import Section
 from dualcost.units import parse_percent
 

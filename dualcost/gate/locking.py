@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualcost import budget, lock
-from dualcost.appraisal import Appraisal
-from dualcost.budget import FAIL, Verdict
-from dualcost.config import Config
 from dualcost.errors import UsageError
+from dualcost.gate import budget, lock
+from dualcost.gate.appraisal import Appraisal
+from dualcost.gate.budget import FAIL, Verdict
+from dualcost.gate.config import Config
+from dualcost.gate.lock import Lock
+from dualcost.gate.metrics import METRICS, check
+from dualcost.gate.snapshot import Snapshot
+from dualcost.gate.survey import survey
 from dualcost.library import Announce
-from dualcost.lock import Lock
-from dualcost.metrics import METRICS, check
-from dualcost.snapshot import Snapshot
-from dualcost.survey import survey
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Every model of a configuration, appraised: traced ones in processes of their own, in parallel.
 
-    python -P -m dualcost.survey < request.json
+    python -P -m dualcost.gate.survey < request.json
 
 is such a process: it is told the configuration and the model, works in the configuration's folder,
 and answers with one JSON object a line: {"says": …} while it works, then {"appraisal": …},
@@ -18,11 +18,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dualcost import advice, appraisal, child, config
-from dualcost.advice import Wanted
-from dualcost.appraisal import Appraisal, Time
-from dualcost.config import Config, Model
+from dualcost import child
 from dualcost.errors import DualcostError, ModelError, UnmeasuredError, UsageError
+from dualcost.gate import advice, appraisal, config
+from dualcost.gate.advice import Wanted
+from dualcost.gate.appraisal import Appraisal, Time
+from dualcost.gate.config import Config, Model
 from dualcost.library import Announce
 
 Found = Mapping[str, Appraisal | DualcostError]
@@ -130,7 +131,7 @@ def _ask(
         "what": what,
         "limits": limits,
     }
-    for event in child.events("dualcost.survey", request, threads=1):
+    for event in child.events("dualcost.gate.survey", request, threads=1):
         if "says" in event:
             announce(event["says"])
         if what in event:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dualcost import limit, metrics, plan, tomlfile
+from dualcost import plan, tomlfile
 from dualcost.cost import convention as named_convention
 from dualcost.errors import UnknownNameError, UsageError
-from dualcost.limit import OFF, Allowance, LayerLimits, Limit
+from dualcost.gate import limit, metrics
+from dualcost.gate.limit import OFF, Allowance, LayerLimits, Limit
 from dualcost.rewrite import Rewrite
 from dualcost.section import Section
 from dualcost.site import TensorSpec

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dualcost.metrics import LAYER_METRICS, of_layer
-from dualcost.snapshot import LayerCost, Snapshot
+from dualcost.gate.metrics import LAYER_METRICS, of_layer
+from dualcost.gate.snapshot import LayerCost, Snapshot
 
 MOST = 5  # that are named
 # What a layer has in the place of a metric that only a whole model has.

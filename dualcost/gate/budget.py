@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from dualcost import culprit, metrics
-from dualcost.appraisal import Appraisal, Time, time_key
-from dualcost.config import Model
-from dualcost.culprit import Culprit
 from dualcost.errors import UsageError
-from dualcost.limit import ERROR, WARN, Allowance, LayerLimits, Limit
-from dualcost.metrics import Value
-from dualcost.snapshot import LayerCost, Snapshot
+from dualcost.gate import culprit, metrics
+from dualcost.gate.appraisal import Appraisal, Time, time_key
+from dualcost.gate.config import Model
+from dualcost.gate.culprit import Culprit
+from dualcost.gate.limit import ERROR, WARN, Allowance, LayerLimits, Limit
+from dualcost.gate.metrics import Value
+from dualcost.gate.snapshot import LayerCost, Snapshot
 
 BUDGET, RATCHET = "budget", "ratchet"
 OK, FAIL = "ok", "fail"

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from dualcost import metrics
 from dualcost.cost import Cost
+from dualcost.gate import metrics
 from dualcost.profiles import Profile
 
 ROOT = "(root)"  # how the path of the model itself is written

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualcost import config, lock
-from dualcost.appraisal import Appraisal
-from dualcost.config import Config
 from dualcost.errors import DualcostError, UnmeasuredError, UsageError
+from dualcost.gate import config, lock
+from dualcost.gate.appraisal import Appraisal
+from dualcost.gate.config import Config
+from dualcost.gate.snapshot import Snapshot
+from dualcost.gate.survey import survey
 from dualcost.library import Announce
-from dualcost.snapshot import Snapshot
-from dualcost.survey import survey
 
 GIT = "git:"
 REPORT_SCHEMA = 1
