@@ -64,7 +64,9 @@ def read(path: Path) -> TomlFile:
     try:
         text = path.read_bytes().decode()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror or error}", "check the path"
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 at byte {error.start}", "TOML is UTF-8") from error
     return parse(text, path)
