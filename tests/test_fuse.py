@@ -259,7 +259,7 @@ def test_noise_is_no_reason_for_another_form() -> None:
 
 def test_a_calibration_may_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     known = linear_calibration()
-    monkeypatch.setattr("dualcost.nn.judge._own_calibration", lambda: known)
+    monkeypatch.setattr("dualcost.nn.judge.own_calibration", lambda: known)
     layer = DualConv2d(8, 8, 3, G=4)
     judge = Judge("predicted")
     for channels_last in (False, True):

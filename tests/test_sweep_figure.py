@@ -134,7 +134,7 @@ def test_latencies_are_rows_columns_and_axes(command: Command, tmp_path: Path) -
     calibrations.write(linear_calibration(), tmp_path / "machine.json")
     words = ("sweep", "alexnet", "--conv", "dual", "--G", "2,4")
     command(*words, "--resume", "a.csv")
-    asked = (*words, "--latency", "--calibration", "machine.json")
+    asked = (*words, "--latency", "--calibration", "machine.json", "--any-machine")
     code, out, _ = command(*asked, "--y", "latency", "--plot")
     assert code == ExitCode.OK
     lines = out.splitlines()

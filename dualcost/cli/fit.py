@@ -191,21 +191,13 @@ def _predictor(
         UnmeasuredError: this machine has not been calibrated.
     """
     from dualcost.allowance import budgets as read
-    from dualcost.errors import UsageError
     from dualcost.fitted import Wish
     from dualcost.timetable import Predictor
 
     if Wish(read(budgets), objective).predicts:
         found = options.calibrated(calibration, any_machine)
         return Predictor(found, channels_last, foreign=any_machine)
-    given = {
-        "--calibration": calibration is not None,
-        "--any-machine": any_machine,
-        "--channels-last": channels_last,
-    }
-    for option, present in given.items():
-        if present:
-            raise UsageError(f"{option} says how to predict a latency", "add --budget latency=60ms")
+    options.uncalibrated(calibration, any_machine, channels_last, "--budget latency=60ms")
     return None
 
 

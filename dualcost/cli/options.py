@@ -200,6 +200,24 @@ def _given(
     return [option for option, present in given.items() if present]
 
 
+def uncalibrated(path: Path | None, any_machine: bool, channels_last: bool, wanted: str) -> None:
+    """Refuse words that say how to predict where nothing is predicted.
+
+    Raises:
+        UsageError: one was given; `wanted` is what would ask for a prediction.
+    """
+    from dualcost.errors import UsageError
+
+    given = {
+        "--calibration": path is not None,
+        "--any-machine": any_machine,
+        "--channels-last": channels_last,
+    }
+    for option, present in given.items():
+        if present:
+            raise UsageError(f"{option} says how to predict a latency", f"add {wanted}")
+
+
 def calibrated(path: Path | None, any_machine: bool) -> Calibration:
     """The calibration of a file, or this machine's.
 

@@ -152,17 +152,8 @@ def _calibration(
             of another machine.
         UnmeasuredError: this machine has not been calibrated.
     """
-    from dualcost.errors import UsageError
-
     if not asked:
-        given = {
-            "--calibration": path is not None,
-            "--any-machine": any_machine,
-            "--channels-last": channels_last,
-        }
-        for option, present in given.items():
-            if present:
-                raise UsageError(f"{option} says how to predict a latency", "add --latency")
+        options.uncalibrated(path, any_machine, channels_last, "--latency")
         return None
     return options.calibrated(path, any_machine)
 

@@ -110,15 +110,8 @@ def sweep(
             rich_help_panel=VIEW,
         ),
     ] = False,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(
-            help="Predict them by this file, of whatever machine.",
-            metavar="FILE",
-            rich_help_panel=VIEW,
-            show_default=False,
-        ),
-    ] = None,
+    calibration: options.CalibrationFile = None,
+    any_machine: options.AnyMachine = False,
     pareto: Annotated[
         bool,
         typer.Option(
@@ -215,7 +208,9 @@ def sweep(
         convention=convention,
     )
     _check_names(models or ())
-    learnt = _calibration(latency, calibration)
+    if not latency:
+        options.uncalibrated(calibration, any_machine, False, "--latency")
+    learnt = options.calibrated(calibration, any_machine) if latency else None
     stream = Stream(form, output, resume, (x, y) if pareto else None, latency)
     rows = _stream(studies, stream, jobs, learnt)
     _draw(rows, plot, x, y)
@@ -233,22 +228,6 @@ def _check_axes(x: str, y: str, latency: bool) -> None:
             raise UnknownNameError("metric", metric, AXES)
         if metric == LATENCY and not latency:
             raise UsageError("latencies are not predicted", "add --latency")
-
-
-def _calibration(latency: bool, path: Path | None) -> Calibration | None:
-    """What latencies are predicted by: a file, or this machine's own calibration."""
-    from dualcost.calibration import check_machine, read
-
-    if not latency:
-        if path is not None:
-            raise UsageError("--calibration says how to predict a latency", "add --latency")
-        return None
-    found = read(path)
-    if path is None:
-        from dualcost.nn.machine import here
-
-        check_machine(found, here(found.machine.threads))
-    return found
 
 
 def _check_plot(plot: str | None, shown: bool) -> None:

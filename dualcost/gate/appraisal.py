@@ -160,13 +160,11 @@ def _variant(model: Model) -> Variant:
 
 
 def _predicted(model: Model, announce: library.Announce) -> Time:
-    from dualcost.calibration import check_machine, read
     from dualcost.estimate import estimate
-    from dualcost.nn.machine import here
+    from dualcost.nn.machine import own_calibration
     from dualcost.rewrite import rewrite
 
-    learnt = read(None)
-    check_machine(learnt, here(learnt.machine.threads))
+    learnt = own_calibration()
     network = library.load(model.target, model.inputs, None, announce, model.example, model.rules)
     before = estimate(network, learnt).total.seconds
     if model.rewrite is None:

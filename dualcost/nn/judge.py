@@ -9,11 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from dualcost.calibration import Calibration, check_machine, read
 from dualcost.errors import UsageError
 from dualcost.estimate import estimate
 from dualcost.nn.folding import Run
-from dualcost.nn.machine import here
+from dualcost.nn.machine import own_calibration
 from dualcost.nn.timing import least_seconds
 from dualcost.nn.trace import trace
 from dualcost.site import Network, TensorSpec
@@ -41,7 +40,7 @@ class Judge:
             raise UsageError(f"no judge of forms is called {by!r}", f"one of {', '.join(NAMED)}")
         self.name = by if isinstance(by, str) else GIVEN
         self._cost: Predictor = by if callable(by) else lambda network: network.macs
-        self._calibration = _own_calibration() if by == PREDICTED else None
+        self._calibration = own_calibration() if by == PREDICTED else None
         self._known: dict[tuple[object, ...], dict[str, float]] = {}
 
     def costs(
@@ -84,12 +83,6 @@ class Judge:
         best = min(costs, key=costs.__getitem__)
         margin = MARGINS.get(self.name, 0)
         return best if costs[best] < costs[first] * (1 - margin) else first
-
-
-def _own_calibration() -> Calibration:
-    found = read()
-    check_machine(found, here(found.machine.threads))
-    return found
 
 
 def image_of(run: Run, dtype: torch.dtype, device: torch.device) -> Tensor:

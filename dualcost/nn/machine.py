@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import torch
 
+from dualcost.calibration import Calibration, check_machine, read
 from dualcost.errors import UsageError
 from dualcost.machine import Machine
 
@@ -44,6 +45,18 @@ def here(threads: int = 1, device: str = "cpu") -> Machine:
         cudnn=str(torch.backends.cudnn.version() or "") if gpu else "",  # type: ignore[no-untyped-call]  # torch's
         threads=threads,
     )
+
+
+def own_calibration() -> Calibration:
+    """This machine's calibration.
+
+    Raises:
+        UsageError: what is stored is damaged, or of another machine.
+        UnmeasuredError: this machine has not been calibrated.
+    """
+    found = read()
+    check_machine(found, here(found.machine.threads))
+    return found
 
 
 def _capabilities() -> dict[str, Any]:
