@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from models import Forward, Tied, counted, floats, integers, numel, products
 from networks import quickly
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from dualcost.nn.trace import trace
 from dualcost.site import CONVOLUTION, UNKNOWN, ConvSite, TensorSpec
@@ -28,6 +29,7 @@ FUNCTIONS: dict[type[nn.Module], Callable[..., Tensor]] = {
     nn.ConvTranspose2d: F.conv_transpose2d,
     nn.ConvTranspose3d: F.conv_transpose3d,
 }
+IMAGE = TensorSpec((1, 3, 8, 8))
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 
 
@@ -227,6 +229,34 @@ def test_scripted_and_compiled_models_and_those_in_a_wrapper_cost_the_same() -> 
         network = trace(model, [floats(1, 3, 8, 8)])
         assert (network.macs, network.params) == (macs, numel(plain))
         assert not [op for op in network.ops if op.group == UNKNOWN]
+
+
+class Convolving(torch.autograd.Function):
+    """A convolution with a gradient of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv2d(x, weight)
+
+
+def test_a_function_with_a_gradient_of_its_own_is_counted() -> None:
+    def forward(m: Any, x: Tensor) -> Any:
+        return Convolving.apply(x, m.weight)
+
+    network = trace(Forward(forward, weight=nn.Parameter(torch.zeros(4, 3, 3, 3))), [IMAGE])
+    assert (network.macs, network.params) == (6 * 6 * 3 * 3 * 3 * 4, 3 * 3 * 3 * 4)
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_checkpointed_part_is_counted_once(reentrant: bool) -> None:
+    block = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+
+    def forward(m: Any, x: Tensor) -> Any:
+        return checkpoint(m.block, x, use_reentrant=reentrant)
+
+    network = trace(Forward(forward, block=block).train(), [IMAGE])
+    assert (network.macs, network.params) == (6 * 6 * 3 * 3 * 3 * 4, numel(block))
+    assert [op.path for op in network.ops if op.macs] == ["block.0"]
 
 
 def test_a_module_list_gives_its_members_their_paths() -> None:

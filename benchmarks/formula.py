@@ -1,0 +1,53 @@
+"""What a closed form saves: a network's cost at other sizes and G, beside tracing it again.
+
+    python benchmarks/formula.py [MODEL …]
+
+The form is made once, from one trace with symbols; then it is evaluated at sizes at which the model
+is also built, traced and profiled, and both must give the same integers. All run in one process.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from dualcost import library
+from dualcost.closedform import closed_form
+from dualcost.nn.sources import find
+from dualcost.profiles import profile
+from dualcost.rewrite import Rewrite
+from dualcost.site import TensorSpec
+
+MODELS = ("torchvision:resnet50", "torchvision:vgg16", "torchvision:densenet121")
+POINTS = [(1, 224, 2), (1, 160, 4), (8, 192, 8), (2, 320, 2), (4, 256, 4), (16, 288, 8)]
+
+
+def main(names: tuple[str, ...]) -> None:
+    """Print for each model how long the form takes once, and how much faster a point is then."""
+    print(f"{'model':32} {'form':>8} {'a point':>10} {'traced again':>12} {'ratio':>8}")
+    for name in names:
+        start = time.perf_counter()
+        form = closed_form(library.load_symbolic(name), Rewrite.parse("dual", G=1))
+        made = time.perf_counter() - start
+        find(name).trace()  # what torch imports when it first traces
+        start = time.perf_counter()
+        evaluated = [form.at(B=batch, H=side, W=side, G=G) for batch, side, G in POINTS]
+        point = (time.perf_counter() - start) / len(POINTS)
+        start = time.perf_counter()
+        traced = [
+            profile(
+                find(name).trace((TensorSpec((batch, 3, side, side)),)), Rewrite.parse("dual", G=G)
+            ).after
+            for batch, side, G in POINTS
+        ]
+        again = (time.perf_counter() - start) / len(POINTS)
+        for one, other in zip(evaluated, traced, strict=True):
+            assert (one.macs, one.params) == (other.macs, other.params), name
+        print(
+            f"{name:32} {made:6.2f} s {1e3 * point:7.2f} ms {1e3 * again:9.1f} ms"
+            f" {again / point:7.0f}×"
+        )
+
+
+if __name__ == "__main__":
+    main(tuple(sys.argv[1:]) or MODELS)
