@@ -48,6 +48,8 @@ COMMANDS = {
     "paper": ("paper", "paper", PAPER),
     "equations": ("equations", "equations", PAPER),
     "draw": ("draw", "draw", PAPER),
+    "info": ("info", "info", TOOL),
+    "cache": ("cache", "APP", TOOL),
 }
 EXAMPLES = (
     ("dualcost profile resnet50 --conv dual --G 4", "the main job"),
@@ -69,8 +71,12 @@ def assembled(names: Iterable[str] = COMMANDS) -> typer.Typer:
     for name in names:
         file, function, panel = COMMANDS[name]
         module = import_module(f"{__name__}.{file}")
+        found = getattr(module, function)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, rich_help_panel=panel)
+            continue
         kind = getattr(module, "COMMAND", pages.Command)  # where that one does not do
-        app.command(name, cls=kind, rich_help_panel=panel)(getattr(module, function))
+        app.command(name, cls=kind, rich_help_panel=panel)(found)
     return app
 
 
@@ -139,8 +145,8 @@ def _complete() -> ExitCode:
     """Answer a shell whose user pressed the tab key; whatever goes wrong, the line stays clean."""
     try:
         line = completion.asked(os.environ)
-        first = line.words[:1]
-        app = assembled(first if first and first[0] in COMMANDS else COMMANDS)
+        # what is no command takes no words
+        app = assembled([name for name in COMMANDS if not line.words or name == line.words[0]])
         with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
             text, found = completion.reply(get_command(app), line)
     except Exception:

@@ -318,6 +318,13 @@ def configured(context: typer.Context) -> Words:
     return [(model.name, model.target) for model in found.models]
 
 
+def cached(incomplete: str) -> Words:
+    """The networks in the user's cache."""
+    from dualcost import cache
+
+    return [(entry.network, ", ".join(entry.inputs)) for entry in cache.entries() if entry.network]
+
+
 def parts_of_paper(incomplete: str) -> Words:
     """What `paper` takes."""
     from dualcost.cli.paper import CLAIMS, LATENCY, PLOT

@@ -71,6 +71,9 @@ def of_bash(pieces: list[str], index: int) -> Line:
         if words and (breaks or (joins and not piece.startswith("-"))):
             kept = len(words[-1]) + len(piece) * breaks
             words[-1] += piece
+            kept -= words[-1][:kept].endswith(
+                "@"
+            )  # which bash breaks at, and replaces all the same
         else:
             kept = 0
             words.append(piece)

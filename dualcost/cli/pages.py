@@ -52,8 +52,7 @@ def _shown(command: Any, context: Any) -> str:
 
 def page(command: Any, context: Any) -> Page:
     """What is said of one command, `context` being that of its parser."""
-    callback = command.callback
-    module = sys.modules[callback.__module__]
+    module = sys.modules[command.callback.__module__]
     panels = [*_commands(command, context), *_parameters(command, context)]
     if context.parent is None:
         codes = (Entry(str(int(code)), about) for code, about in CODES.items())
@@ -63,7 +62,11 @@ def page(command: Any, context: Any) -> Page:
         usage=" ".join(_usage(command)),
         about=tuple(" ".join(text.split()) for text in (command.help or "").split("\n\n")),
         panels=tuple(panels),
-        examples=getattr(module, "EXAMPLES", ()),
+        examples=tuple(
+            (example, about)
+            for example, about in module.EXAMPLES
+            if f"{example} ".startswith(f"{context.command_path} ")
+        ),
     )
 
 
