@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import gcd
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from dualcost.rewrite import BIASES
 from dualcost.rule import NAMED_RULES, READERS
 from dualcost.units import UNIT_NAMES
 
+# a line → the words that are offered for it, and what they mean
+Ask = Callable[[str], dict[str, str]]
 MODEL = (
     '"""Code that must not run."""\n1 / 0\ndef make():\n    """A small one."""\ndef _own(): ...\n'
 )
@@ -40,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def fish(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> object:
+def fish(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
     """What fish is offered for a line: words, and their meaning by word."""
 
     def ask(line: str) -> dict[str, str]:
@@ -108,11 +110,11 @@ def fish(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         ("profile 'unclosed", []),
     ],
 )  # fmt: skip
-def test_each_place_offers_its_words(fish, line: str, words: list[str]) -> None:  # type: ignore[no-untyped-def]  # a fixture's function
+def test_each_place_offers_its_words(fish: Ask, line: str, words: list[str]) -> None:
     assert list(fish(line)) == words
 
 
-def test_models_are_those_that_are_packaged(fish) -> None:  # type: ignore[no-untyped-def]  # a fixture's function
+def test_models_are_those_that_are_packaged(fish: Ask) -> None:
     offered = fish("profile ")
     bare = {name for origin in library.ORIGINS for name in library.names(origin)}
     assert set(offered) == {*bare, "model.py"}
@@ -121,7 +123,7 @@ def test_models_are_those_that_are_packaged(fish) -> None:  # type: ignore[no-un
     }
 
 
-def test_models_of_timm_are_read_without_importing_it(fish) -> None:  # type: ignore[no-untyped-def]  # a fixture's function
+def test_models_of_timm_are_read_without_importing_it(fish: Ask) -> None:
     import timm
 
     offered = {name.removeprefix("timm:") for name in fish("profile timm:")}
@@ -130,7 +132,7 @@ def test_models_of_timm_are_read_without_importing_it(fish) -> None:  # type: ig
 
 
 @pytest.mark.parametrize("model", ["resnet50", "vgg16", "zoo:mobilenetv1-imagenet"])
-def test_offered_divisors_divide_what_would_be_replaced(fish, model: str) -> None:  # type: ignore[no-untyped-def]  # a fixture's function
+def test_offered_divisors_divide_what_would_be_replaced(fish: Ask, model: str) -> None:
     network = library.load(model)
     sites = [op.site for op in network.ops if op.site is not None][1:]
     spatial = [s for s in sites if max(s.kernel) > 1 and s.groups == 1]
@@ -140,7 +142,7 @@ def test_offered_divisors_divide_what_would_be_replaced(fish, model: str) -> Non
     assert offered == (expected or ["2", "4", "8", "16", "32"])
 
 
-def test_models_of_the_configuration_are_offered(fish, folder: Path) -> None:  # type: ignore[no-untyped-def]  # a fixture's function
+def test_models_of_the_configuration_are_offered(fish: Ask, folder: Path) -> None:
     text = '[models.small]\ntarget = "zoo:yolov3-voc"\n[models.big]\ntarget = "resnet50"\n'
     (folder / "dualcost.toml").write_text(text)
     assert fish("check ") == {"small": "zoo:yolov3-voc", "big": "resnet50"}
@@ -148,7 +150,7 @@ def test_models_of_the_configuration_are_offered(fish, folder: Path) -> None:  #
     assert fish("check ") == {}
 
 
-def test_kinds_are_shown_with_what_they_are(fish) -> None:  # type: ignore[no-untyped-def]  # a fixture's function
+def test_kinds_are_shown_with_what_they_are(fish: Ask) -> None:
     offered = fish("profile resnet50 --conv ")
     assert offered["dual"] == KINDS["dual"].about
     assert fish("profile --inp")["--input"].startswith("Input as [name=]1x3x224x224[:dtype]")

@@ -14,26 +14,29 @@ from dualcost.cache import Entry
 from dualcost.render.table import plain_table
 
 SCHEMA = 1
+NAMED = 12  # characters of the name of a damaged file; JSON has them all
 
 
 def entries_table(entries: Sequence[Entry]) -> RenderableType:
     """A line for each entry, and how many there are."""
     total = units.memory(sum(entry.nbytes for entry in entries))
-    end = Text(f"{len(entries)} in the cache, {total}" if entries else "nothing", style="bold")
+    end = Text(f"{len(entries)} entries, {total}" if entries else "nothing", style="bold")
     if not entries:
         return end
     table = plain_table()
-    for title in ("network", "input", "made", "by"):
-        table.add_column(title, overflow="fold")
+    table.add_column("network", no_wrap=True)
+    table.add_column("input", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("made", no_wrap=True)
+    table.add_column("by", overflow="fold")
     for entry in entries:
         versions = ", ".join(f"{name} {version}" for name, version in entry.versions.items())
         table.add_row(
-            Text(entry.network or f"damaged: {entry.path.name}"),
+            Text(f"damaged: {entry.path.name[:NAMED]}…" if entry.damaged else entry.network),
             ", ".join(entry.inputs) + " in symbols" * entry.symbols,
+            units.memory(entry.nbytes),
             entry.made[:10],
             versions,
-            units.memory(entry.nbytes),
         )
     return Group(table, "", end)
 
