@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 
 if TYPE_CHECKING:
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from dualcost.site import Network
 
 EXAMPLES = (
-    "Examples: dualcost profile resnet50 --conv dual --G 4 · "
-    "dualcost profile resnet50 --depth 1 · "
-    "dualcost profile mobilenet_v2 --conv dual --G 8 --where inverted-residual · "
-    "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json"
+    (
+        "dualcost profile resnet50 --conv dual --G 4",
+        "each layer as it is, and with dual convolutions",
+    ),
+    ("dualcost profile resnet50 --depth 1", "the stages of a network, as it is"),
+    (
+        "dualcost profile mobilenet_v2 --conv dual --G 8 --where inverted-residual",
+        "whole blocks replaced",
+    ),
+    (
+        "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json",
+        "your own model, as JSON in a file",
+    ),
 )
-
-VIEW, OUTPUT = "Which rows", "Output"
 
 
 class Format(StrEnum):
@@ -43,21 +50,23 @@ def profile(
     batch: options.Batch = None,
     rules: Annotated[
         str | None,
-        typer.Option(help="A Python file with rules for ops and modules.", metavar="FILE"),
+        typer.Option(
+            help="A Python file with rules for ops and modules.",
+            metavar="FILE",
+            rich_help_panel=options.COUNTED,
+        ),
     ] = None,
     device: Annotated[
         str,
         typer.Option(
             help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
+            metavar="DEVICE",
+            autocompletion=candidates.devices,
+            rich_help_panel=options.COUNTED,
             show_default=False,
         ),
     ] = "",
-    convention: Annotated[
-        str,
-        typer.Option(
-            help="What is counted: paper (convolutions, linear), torch (all products), fvcore, all."
-        ),
-    ] = "torch",
+    convention: options.Convention = "torch",
     conv: options.Conv = None,
     groups: options.Groups = None,
     parts: options.Parts = None,
@@ -87,31 +96,32 @@ def profile(
     ] = False,
     depth: Annotated[
         int | None,
-        typer.Option(help="Fold rows below this depth of the module tree.", rich_help_panel=VIEW),
+        typer.Option(
+            help="Fold rows below this depth of the module tree.", rich_help_panel=options.VIEW
+        ),
     ] = None,
     sort: Annotated[
         str,
-        typer.Option(help="order, macs, params, saved or path.", rich_help_panel=VIEW),
+        typer.Option(
+            help="order, macs, params, saved or path.",
+            metavar="ORDER",
+            autocompletion=candidates.sorts,
+            rich_help_panel=options.VIEW,
+        ),
     ] = "order",
     top: Annotated[
-        int, typer.Option(help="Show this many rows; 0 shows all.", rich_help_panel=VIEW)
+        int, typer.Option(help="Show this many rows; 0 shows all.", rich_help_panel=options.VIEW)
     ] = 0,
     format: Annotated[
         Format | None,
         typer.Option(
             help="Default: by the ending of --output, else table.",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write to a file.", rich_help_panel=OUTPUT),
-    ] = None,
-    unit: Annotated[
-        str,
-        typer.Option(help="auto, 1 (exact), K, M, G or T.", rich_help_panel=OUTPUT),
-    ] = "auto",
+    output: options.Output = None,
+    unit: options.Unit = "auto",
     debug: options.Debug = False,
 ) -> None:
     """Count MACs, FLOPs and parameters of a network, layer by layer.
