@@ -58,12 +58,12 @@ def commands_page() -> str:
 
 
 def examples(declared: str | Iterable[str | tuple[str, str]]) -> list[str]:
-    """The commands of a list of examples, each with what it is for if that is said."""
+    """The commands of a list of examples, each under what it is for if that is said."""
     if isinstance(declared, str):
         return [
             found[0] for part in declared.split(" · ") if (found := re.search("dualcost .*", part))
         ]
-    return [one if isinstance(one, str) else f"{one[0]}  # {one[1]}" for one in declared]
+    return [one if isinstance(one, str) else f"# {one[1]}\n{one[0]}" for one in declared]
 
 
 def _usage(name: str, command: Any) -> str:
