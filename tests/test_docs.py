@@ -66,7 +66,7 @@ def test_shown_data_is_of_its_language(
     path: Path, language: str, body: str, used: bool, tmp_path: Path
 ) -> None:
     if language != "toml":
-        assert {"json": json.loads, "yaml": yaml.safe_load}[language](body), path
+        assert json.loads(body) if language == "json" else yaml.safe_load(body), path
         return
     document = tomllib.loads(body)
     place = tmp_path / "pyproject.toml"
