@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from report import WORDS, deliver
+from results import WORDS, deliver
 
 MODELS = (
     *("alexnet", "vgg16", "resnet18", "resnet50", "resnet152", "mobilenet_v2", "densenet121"),

@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 
-from report import WORDS, deliver
+from results import WORDS, deliver
 
 MODELS = ("resnet50", "mobilenet_v2", "vit_b_16", "regnet_y_128gf", "vit_h_14")
 ROUNDS = 3

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from report import WORDS, deliver
+from results import WORDS, deliver
 
 COMMANDS = {
     "floor: import typer, rich": ["-c", "import typer, rich.table, rich.console"],

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from math import log10
 
-from report import WORDS, deliver
+from results import WORDS, deliver
 
 from dualcost import library
 from dualcost.allowance import budgets

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from report import WORDS, deliver
+from results import WORDS, deliver
 
 from dualcost import library
 from dualcost.closedform import closed_form

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from report import WORDS, deliver
+from results import WORDS, deliver
 
 from dualcost import library
 from dualcost.grid import Sweep, sweep
