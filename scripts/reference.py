@@ -1,6 +1,6 @@
 """Pages of the reference that are written from declarations: the commands, and the equations.
 
-python scripts/reference.py
+`python scripts/reference.py` writes them, and so does update_docs.py.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def _names(param: Any) -> str:
 
 def _default(param: Any) -> str:
     value = getattr(param.default, "value", param.default)
-    silent = value in (None, "", False) or param.show_default is False
-    return "" if silent or param.required else f"`{value}`"
+    unsaid = value is None or value is False or value == "" or param.show_default is False
+    return "" if unsaid or param.required else f"`{value}`"
 
 
 def _cell(text: str) -> str:

@@ -12,28 +12,29 @@ from pathlib import Path
 
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 OUTSIDE = "repository"  # where the site keeps what its pages link to outside docs/
-ALWAYS = ("CHANGELOG.md",)  # a page of the site, whether one links to it or not
 LINK = re.compile(r"(\]\()([^)#\s]+)")
 MATHS = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files of the repository that pages link to outside docs/."""
+    """Add the files outside docs/ that pages link to, or that the navigation names."""
     linked = {
         target
         for page in files.documentation_pages()
         for _, link in LINK.findall(page.content_string)
         if (target := _target(DOCS / page.src_uri, link)) and not target.is_relative_to(DOCS)
     }
-    for path in sorted(linked | {ROOT / name for name in ALWAYS}):
+    named = {ROOT / name for name in re.findall(rf"{OUTSIDE}/([\w./-]+)", str(config.nav))}
+    for path in sorted(linked | named):
         uri = f"{OUTSIDE}/{path.relative_to(ROOT)}"
-        files.append(File.generated(config, uri, abs_src_path=str(path)))
+        level = InclusionLevel.NOT_IN_NAV  # what is only linked to need not be there
+        files.append(File.generated(config, uri, abs_src_path=str(path), inclusion=level))
     return files
 
 
