@@ -25,6 +25,7 @@ class Column:
         leaves: where there is too little room, the highest number leaves first; 0 stays.
         only: the profiles in which it says something; None: all.
         part: the part of the whole that a bar beside it shows; None: no bar.
+        sums: what is listed adds up in it. Of traffic, ops that count nothing have a part too.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Column:
     leaves: int = 0
     only: Callable[[Profile], bool] | None = None
     part: Callable[[Profile, Row], float | None] | None = None
+    sums: bool = True
 
 
 def _kind(profile: Profile, row: Row, unit: str) -> str:
@@ -142,7 +144,13 @@ COLUMNS: tuple[Column, ...] = (
         only=_rewritten,
     ),
     Column("params", lambda p, row, u: units.count(row.after.params, u), apart=" ", leaves=1),
-    Column("traffic", lambda p, row, u: units.memory(row.after.traffic), apart=" ", leaves=6),
+    Column(
+        "traffic",
+        lambda p, row, u: units.memory(row.after.traffic),
+        apart=" ",
+        leaves=6,
+        sums=False,
+    ),
     Column("share", _percent(_of_macs), only=lambda p: not _timed(p), part=_of_macs),
     Column("ratio", _ratio, only=_rewritten),
     Column("~ms", _milliseconds, only=_timed),

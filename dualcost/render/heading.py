@@ -191,10 +191,15 @@ def uncounted(profile: Profile) -> list[str]:
     if names:
         ran = ", ".join(f"{count} {name}" for name, count in sorted(names.items()))
         lines.append(f"ops that ran without MACs in this convention: {ran}")
-    if profile.unknown:
-        ops = ", ".join(f"{op} ({count})" for op, count in sorted(profile.unknown.items()))
-        lines.append(f"not counted, so that MACs are a lower bound: {ops}")
-    return lines
+    return [*lines, *not_counted(profile)]
+
+
+def not_counted(profile: Profile) -> list[str]:
+    """What ran and no rule knows, if anything."""
+    if not profile.unknown:
+        return []
+    ops = ", ".join(f"{op} ({count})" for op, count in sorted(profile.unknown.items()))
+    return [f"not counted, so that MACs are a lower bound: {ops}"]
 
 
 def row_style(row: Row) -> str:

@@ -19,11 +19,15 @@ LEAST = 16  # names are shortened to no less than this
 def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Text]:
     """The columns' titles and a line for each entry, for a terminal of this width."""
     entries = outline.entries
+    _, *asked = columns(profile)
+    if outline.depth is not None:
+        asked = [column for column in asked if column.sums]
     names = [guides(one.ends) + one.name for one in entries]
     wanted = max(
         map(len, ["layer", *(n for n, e in zip(names, entries, strict=True) if not _rest(e))])
     )
-    blocks = _blocks(profile, entries, unit, width - wanted)
+    every = {column: _block(column, profile, entries, unit) for column in asked}
+    blocks = _fitting(every, width - wanted)
     room = min(wanted, max(LEAST, width - _width(blocks)))
     lines = [_line("layer".ljust(room), [block[0] for block in blocks], "dim")]
     for entry, name, *cells in zip(entries, names, *(block[1:] for block in blocks), strict=True):
@@ -66,12 +70,9 @@ def _width(blocks: Iterable[Sequence[str]]) -> int:
     return sum(len(block[0]) + 1 for block in blocks)
 
 
-def _blocks(
-    profile: Profile, entries: Sequence[Entry], unit: str, width: int
-) -> list[tuple[str, ...]]:
-    """The columns beside the name that say something, and that fit; each as wide all the way."""
-    blocks = {column: _block(column, profile, entries, unit) for column in columns(profile)[1:]}
-    blocks = {column: block for column, block in blocks.items() if "".join(block[1:]).strip()}
+def _fitting(every: dict[Column, tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """The columns that say something, and that fit."""
+    blocks = {column: block for column, block in every.items() if "".join(block[1:]).strip()}
     while _width(blocks.values()) > width:
         leaving = max(blocks, key=lambda column: column.leaves)
         if not leaving.leaves:
@@ -92,10 +93,18 @@ def _block(
     block = [text.rjust(width) if column.number else text.ljust(width) for text in texts]
     if column.part is None:
         return tuple(block)
-    parts = [0.0 if _rest(one) else column.part(profile, one.row) or 0.0 for one in entries]
+    drawn = [" " * CELLS, *map(bar, bars(column, profile, entries))]
+    return tuple(f"{text} {one}" for text, one in zip(block, drawn, strict=True))
+
+
+def bars(column: Column, profile: Profile, entries: Sequence[Entry]) -> list[float]:
+    """How long the bar of each entry is, as a share of the longest; a rest has none."""
+    part = column.part
+    parts = [
+        0.0 if part is None or _rest(one) else part(profile, one.row) or 0.0 for one in entries
+    ]
     most = max(parts, default=0.0) or 1.0
-    bars = [" " * CELLS, *(bar(part / most) for part in parts)]
-    return tuple(f"{text} {drawn}" for text, drawn in zip(block, bars, strict=True))
+    return [one / most for one in parts]
 
 
 def _spilt(entry: Entry, name: str, room: int, cells: Sequence[str]) -> tuple[str, list[str]]:
