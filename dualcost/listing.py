@@ -57,7 +57,7 @@ def ordered(rows: Sequence[Row], sort: str = "order", top: int = 0) -> tuple[Row
         raise UsageError(f"--top {top} is negative", "--top 0 shows all rows")
     rows = sorted(rows, key=SORTS[sort])
     if top and len(rows) > top:
-        rows = [*rows[:top], _folded(f"and {_rows(rows[top:])} more", rows[top:])]
+        rows = [*rows[:top], folded(f"and {_rows(rows[top:])} more", rows[top:])]
     return tuple(rows)
 
 
@@ -75,15 +75,15 @@ def _counts(row: Row) -> bool:
 def _by_layer(rows: Iterable[Row]) -> list[Row]:
     """Every row that multiplies or was replaced; the others folded by their group, at the end."""
     shown: list[Row] = []
-    folded: dict[str, list[Row]] = {}
+    others: dict[str, list[Row]] = {}
     for row in rows:
         if row.group in (CONVOLUTION, LINEAR, MATMUL) or row.replaced:
             shown.append(row)
         elif _counts(row):
-            folded.setdefault(row.group, []).append(row)
-    for group, members in folded.items():
+            others.setdefault(row.group, []).append(row)
+    for group, members in others.items():
         what = f"parameter{'s' * (len(members) > 1)} never run" if group == NEVER_RUN else group
-        shown.append(_folded(f"{len(members)} × {what}", members))
+        shown.append(folded(f"{len(members)} × {what}", members))
     return shown
 
 
@@ -93,13 +93,13 @@ def _by_module(rows: Iterable[Row], depth: int) -> list[Row]:
         if _counts(row):
             modules.setdefault(".".join(row.path.split(".")[:depth]), []).append(row)
     return [
-        members[0] if len(members) == 1 else _folded(path or "(the network)", members)
+        members[0] if len(members) == 1 else folded(path or "(the network)", members)
         for path, members in modules.items()
     ]
 
 
-def _folded(path: str, rows: Sequence[Row]) -> Row:
-    """One row for several, with the sum of their costs."""
+def folded(path: str, rows: Sequence[Row]) -> Row:
+    """One row for several, with the sum of their costs and times."""
     replaced = {row.becomes for row in rows if row.replaced}
     count = sum(row.replaced for row in rows)
     times = [row.time for row in rows if row.time is not None]

@@ -28,6 +28,7 @@ EPILOG = (
 # Each command: its file here, and the function in it.
 COMMANDS = {
     "profile": ("profile", "profile"),
+    "report": ("report", "report"),
     "sweep": ("sweep", "sweep"),
     "compare": ("compare", "compare"),
     "verify": ("verify", "verify"),
@@ -97,7 +98,9 @@ def run(arguments: list[str]) -> ExitCode:
         words = [argument for argument in arguments if argument != "--debug"]
         app = assembled(words[:1] if words and words[0] in COMMANDS else COMMANDS)
         # typer returns the code of an Exit, and None for a command that came to its end
-        code = app(words, standalone_mode=False, prog_name="dualcost") or ExitCode.OK
+        # a command that says how it was called finds its words in the context
+        called = {"standalone_mode": False, "prog_name": "dualcost", "obj": tuple(words)}
+        code = app(words, **called) or ExitCode.OK
         sys.stdout.flush()
         if code == ExitCode.INTERRUPTED:  # how typer 0.26 and later hands Ctrl-C on
             raise KeyboardInterrupt

@@ -38,6 +38,23 @@ Inputs = Annotated[
     ),
 ]
 Batch = Annotated[int | None, typer.Option(help="Replace the first number of every input.")]
+RulesFile = Annotated[
+    str | None,
+    typer.Option(help="A Python file with rules for ops and modules.", metavar="FILE"),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
+        show_default=False,
+    ),
+]
+Convention = Annotated[
+    str,
+    typer.Option(
+        help="What is counted: paper (convolutions, linear), torch (all products), fvcore, all."
+    ),
+]
 Conv = Annotated[
     str | None,
     typer.Option(
@@ -204,7 +221,7 @@ def uncalibrated(path: Path | None, any_machine: bool, channels_last: bool, want
     """Refuse words that say how to predict where nothing is predicted.
 
     Raises:
-        UsageError: one was given; `wanted` is what would ask for a prediction.
+        UsageError: one was given; `wanted` is the hint how to ask for a prediction.
     """
     from dualcost.errors import UsageError
 
@@ -215,7 +232,7 @@ def uncalibrated(path: Path | None, any_machine: bool, channels_last: bool, want
     }
     for option, present in given.items():
         if present:
-            raise UsageError(f"{option} says how to predict a latency", f"add {wanted}")
+            raise UsageError(f"{option} says how to predict a latency", wanted)
 
 
 def calibrated(path: Path | None, any_machine: bool) -> Calibration:

@@ -41,23 +41,9 @@ def profile(
     input: options.Input = None,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
-    rules: Annotated[
-        str | None,
-        typer.Option(help="A Python file with rules for ops and modules.", metavar="FILE"),
-    ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
-            show_default=False,
-        ),
-    ] = "",
-    convention: Annotated[
-        str,
-        typer.Option(
-            help="What is counted: paper (convolutions, linear), torch (all products), fvcore, all."
-        ),
-    ] = "torch",
+    rules: options.RulesFile = None,
+    device: options.Device = "",
+    convention: options.Convention = "torch",
     conv: options.Conv = None,
     groups: options.Groups = None,
     parts: options.Parts = None,
@@ -153,7 +139,7 @@ def _calibration(
         UnmeasuredError: this machine has not been calibrated.
     """
     if not asked:
-        options.uncalibrated(path, any_machine, channels_last, "--latency")
+        options.uncalibrated(path, any_machine, channels_last, "add --latency")
         return None
     return options.calibrated(path, any_machine)
 
