@@ -20,8 +20,6 @@ from dualcost.rooflines import Roofline, roofline
 from dualcost.site import GROUPS, UNKNOWN, Network
 from dualcost.substitution import Substitution, substitutions
 
-NOT_COUNTED = "no MACs"
-
 
 @dataclass(frozen=True)
 class Ran:
@@ -119,9 +117,11 @@ def ran(network: Network, profile: Profile) -> tuple[Ran, ...]:
         if not ops:
             continue
         flops = sum(row.before.flops + row.after.flops for row in rows)
-        word = "counted" if group in profile.convention.groups else NOT_COUNTED
-        if flops and word == NOT_COUNTED:
-            word = "other operations are counted"
+        counts = group in profile.convention.groups
+        left_out = any(op.macs for op in network.ops if op.group == group)
+        word = "counted" if counts else "left out" if left_out else "no MACs"
+        if flops and not counts:
+            word = "counted besides MACs"
         called = (f"{name} × {times}" if times > 1 else name for name, times in ops.most_common())
         found.append(
             Ran(

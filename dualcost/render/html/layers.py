@@ -68,10 +68,11 @@ def _tags(row: Row) -> str:
 
 def _layer(profile: Profile, branch: Branch) -> Cell:
     row = branch.row
-    words = [row.path or "(root)", row.module, row.op, row.note]
+    path = branch.path or "(root)"
+    words = [path, row.module, row.op, row.note]
     if not branch.leaf:
-        words = [branch.path, f"{len(branch.leaves)} layers"]
-    return Cell(branch.name, branch.path, " · ".join(filter(None, words)))
+        words = [path, f"{len(branch.leaves)} layers"]
+    return Cell(branch.name, path, " · ".join(filter(None, words)))
 
 
 def _kind(profile: Profile, branch: Branch) -> Cell:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dualcost import __version__
+from dualcost.profiles import REMOVED, TOTALLED
 from dualcost.render import heading
 from dualcost.render.html.equations import worked
 from dualcost.render.html.layers import layers_table
@@ -46,7 +47,7 @@ def network_page(
     """
     profile = report.profile
     table = layers_table(report)
-    names = {line.hue for line in table.lines}
+    hues = {line.hue for line in table.lines} - {"module", REMOVED}
     kind = profile.rewrite.kind.name if profile.rewrite else ""
     equations = [worked(one) for one in report.substitutions]
     left_out = {"modules"} if not report.modules else set()
@@ -63,7 +64,8 @@ def network_page(
         rewritten=profile.rewrite is not None,
         partial=profile.partial,
         kind=kind,
-        others=sorted(names & set(KINDS) - {kind}),
+        others=sorted(hues & set(KINDS) - {kind}),
+        hues=[(name, heading.TITLES.get(name, name)) for name in sorted(hues, key=_rank)],
         quantities=quantities(profile),
         bars=bars(report.modules, profile),
         table=table,
@@ -71,7 +73,7 @@ def network_page(
         without_latency=without_latency,
         latency=_latency(report),
         drawing=drawing(report.roofline) if report.roofline else None,
-        roof_line=peaks(report.roofline.roof).capitalize() if report.roofline else "",
+        roof_line=peaks(report.roofline.roof) if report.roofline else "",
         unplaced=", ".join(report.roofline.unplaced) if report.roofline else "",
         verification=verification,
         conclusion=conclusion(verification) if verification else "",
@@ -79,7 +81,7 @@ def network_page(
         handled=[f"handled: {line}" for line in heading.handled(profile)],
         facts=[fact for fact in facts if fact[0] not in apart],
         ran=report.ran,
-        notes=heading.uncounted(profile),
+        notes=heading.uncounted(profile)[-1:] if profile.partial else [],
         command=command,
         environment=[fact for fact in facts if fact[0] in ("versions", "machine")]
         + _memory(report),
@@ -87,12 +89,18 @@ def network_page(
     )
 
 
+def _rank(hue: str) -> int:
+    """Where a colour stands in a legend: kinds first, then groups, the rest last."""
+    order = (*KINDS, *TOTALLED)
+    return order.index(hue) if hue in order else len(order)
+
+
 def _latency(report: Report) -> list[tuple[str, str]]:
     """The prediction with its band, the roofline's bound, and what they rest on."""
     profile = report.profile
     if profile.latency is None:
         return []
-    about = [fact for fact in heading.facts(profile) if fact[0] in ("latency", "machine", "")]
+    about = [fact for fact in heading.facts(profile) if fact[0] in ("latency", "")]
     predicted = [(label or "but", text) for label, text in heading.latency(profile)]
     named = {"latency": "how", "": "but"}
     return predicted + [(named.get(label, label), text) for label, text in about]

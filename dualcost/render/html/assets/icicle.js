@@ -16,7 +16,7 @@
   const value = (row, side) =>
     row === root ? top.reduce((sum, one) => sum + cell(one, side), 0) : cell(row, side);
   const label = (row) => (row === root ? name : row.element.cells[0].textContent);
-  const path = (row) => (row === root ? name : row.element.cells[0].title.split(" · ")[0]);
+  const path = (row) => (row === root ? name : row.values[0]);
   const sides = DATA.icicle.sides; // [["before", "before"], …]: what is read, and how it is called
 
   const make = (tag, where, facts = {}) => where.appendChild(Object.assign(document.createElement(tag), facts));

@@ -17,7 +17,7 @@ const Rows = (() => {
   const rows = DATA.table.rows.map(([parent, module, hue, tags, values], index) => {
     const element = body.rows[index];
     const [name, kind] = element.cells;
-    const words = `${name.title} ${name.textContent} ${kind.textContent}`.toLowerCase();
+    const words = `${values[0]} ${name.textContent} ${kind.textContent}`.toLowerCase();
     return { index, parent, module, hue, tags, values, element, words, children: [] };
   });
   const top = [];
