@@ -91,6 +91,14 @@ class Row:
         """The total that it adds to: one of TOTALLED."""
         return self.group if self.group in TOTALLED else REST
 
+    @property
+    def ratio(self) -> float | None:
+        """What is left of its MACs, or of its parameters if it has none; None: nothing changed."""
+        if self.before == self.after:
+            return None
+        metric = "macs" if self.before.macs else "params"
+        return ratio(getattr(self.after, metric), getattr(self.before, metric))
+
 
 @dataclass(frozen=True)
 class PeakAt:

@@ -49,24 +49,8 @@ def profile(
     input: options.Input = None,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
-    rules: Annotated[
-        str | None,
-        typer.Option(
-            help="A Python file with rules for ops and modules.",
-            metavar="FILE",
-            rich_help_panel=options.COUNTED,
-        ),
-    ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
-            metavar="DEVICE",
-            autocompletion=candidates.devices,
-            rich_help_panel=options.COUNTED,
-            show_default=False,
-        ),
-    ] = "",
+    rules: options.RulesFile = None,
+    device: options.Device = "",
     convention: options.Convention = "torch",
     conv: options.Conv = None,
     groups: options.Groups = None,
@@ -175,7 +159,7 @@ def _calibration(
         UnmeasuredError: this machine has not been calibrated.
     """
     if not asked:
-        options.uncalibrated(path, any_machine, channels_last, "--latency")
+        options.uncalibrated(path, any_machine, channels_last, "add --latency")
         return None
     return options.calibrated(path, any_machine)
 

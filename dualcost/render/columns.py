@@ -88,11 +88,7 @@ def _percent(
 
 
 def _ratio(profile: Profile, row: Row, unit: str) -> str:
-    if row.before == row.after:
-        return ""
-    metric = "macs" if row.before.macs else "params"
-    value = ratio(getattr(row.after, metric), getattr(row.before, metric))
-    return f"{value:.3f}" if value is not None else ""
+    return f"{row.ratio:.3f}" if row.ratio is not None else ""
 
 
 def _rewritten(profile: Profile) -> bool:
