@@ -117,8 +117,7 @@ def load(
     if model.endswith(EXPORTED) and not (example or rules or device):
         return _from_exported(name, inputs, batch, announce)
     if example or rules or device or not origin:
-        code = f"{origin}:{name}" if origin else name
-        return _from_code(code, inputs, batch, announce, example, rules, device)
+        return _from_code(with_origin(model), inputs, batch, announce, example, rules, device)
     return _named(origin, name, inputs, batch, announce)
 
 
@@ -138,6 +137,16 @@ def at_hand(
         return True
     known = tracefile.read_header(path).inputs if path.exists() else ()
     return _cached(origin, name, tuple(inputs) or known, None).exists()
+
+
+def with_origin(model: str) -> str:
+    """The whole name of a known network, "torchvision:resnet50"; a user's code as it is.
+
+    Raises:
+        UnknownNameError: it is neither a known name nor code.
+    """
+    origin, name = _split(model)
+    return f"{origin}:{name}" if origin else name
 
 
 def without_input(model: Any) -> UsageError:

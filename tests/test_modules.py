@@ -38,6 +38,10 @@ SAMPLES: dict[str, Any] = {
 }
 
 
+def test_every_kind_but_the_standard_has_a_module_and_a_sample_here() -> None:
+    assert set(MODULES) == set(SAMPLES) == set(KINDS) - {"standard"}
+
+
 def masked_kernels(layer: RecipeConv2d) -> dict[str, Tensor]:
     """Each part's kernel over all channels; what `Sight.sees` forbids must be zero in it."""
     kernels = {}

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import quickly, replaced
 from test_rewrite import chain
-from torch import nn
 
 import dualcost
 from dualcost import plan
@@ -65,6 +64,9 @@ def test_a_policy_holds_for_the_kind_of_an_exception() -> None:
     network = chain(3, 12, 12)
     with pytest.raises(IndivisibleError, match=r"c1: M=12 is not divisible by P=8$"):
         rewrite(network, Rewrite.parse("dual", G=4, but=("path=c1: het P=8",))).checked()
+    with pytest.raises(IndivisibleError) as refused:  # dsc has no letter to name
+        rewrite(network, Rewrite.parse("dsc", but=("path=c1: het P=8",))).checked()
+    assert refused.value.hint.startswith("choose another G or P, or say what to do there:")
     asked = Rewrite.parse("dual", G=4, but=("path=c1: het P=8",), indivisible="gcd")
     assert replaced(rewrite(network, asked)) == {"c1": 4}
 
@@ -261,6 +263,8 @@ def test_a_race_runs_a_plan(written: str, tmp_path: Path) -> None:
 
 
 def test_a_model_is_converted_by_a_plan() -> None:
+    from torch import nn
+
     model = nn.Sequential(*(nn.Conv2d(n, 8, 3, padding=1) for n in (3, 8, 8, 8)))
     asked = Rewrite.parse("dual", G=4, but=("path=2: het P=2", "path=3: dsc"))
     converted = dualcost.convert(model, "1x3x8x8", conv=asked)
@@ -273,5 +277,7 @@ def test_a_model_is_converted_by_a_plan() -> None:
 def test_other_words_beside_a_whole_rewrite_are_refused() -> None:
     asked = Rewrite.parse("dual", G=4)
     assert Rewrite.parse(asked) is asked
-    with pytest.raises(UsageError, match="dual G=4 is a whole rewrite"):
+    with pytest.raises(UsageError) as refused:
         dualcost.profile("resnet18", conv=asked, G=2)
+    assert refused.value.message == "dual G=4 is a whole rewrite, and other words stand beside it"
+    assert refused.value.hint == "leave G, P, where, but, indivisible and bias out"

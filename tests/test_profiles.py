@@ -13,8 +13,8 @@ import pytest
 from networks import conv, linear, network, norm, plain, relu, site
 
 from dualcost import library
-from dualcost.cost import CONVENTIONS, Cost, convention, ratio
-from dualcost.errors import IndivisibleError, UnknownNameError, UsageError
+from dualcost.cost import Cost, convention
+from dualcost.errors import IndivisibleError, UsageError
 from dualcost.kinds import KINDS
 from dualcost.profiles import NEVER_RUN, REMOVED, TOTALLED, Profile, profile
 from dualcost.rewrite import Rewrite
@@ -332,23 +332,3 @@ def test_a_network_without_ops_costs_nothing_and_has_no_ratio() -> None:
     empty = profile(network())
     assert (empty.before, empty.rows, empty.totals) == (Cost(), (), {})
     assert empty.ratio("macs") is None
-
-
-def test_costs_add_and_divide() -> None:
-    one, ten = Cost(1, 2, 3, 4, 5, 6), Cost(10, 20, 30, 40, 50, 60)
-    assert one + ten == Cost(11, 22, 33, 44, 55, 66)
-    assert Cost(21).flops == 42
-    assert Cost(21, operations=7).flops == 2 * 21 + 7
-    assert Cost(21, traffic=10, operations=8).intensity == 5.0
-    assert Cost(21).intensity is None
-    assert ratio(1, 4) == 0.25
-    assert ratio(0, 4) == 0.0
-    assert ratio(4, 0) is None
-
-
-def test_conventions_are_known_by_name() -> None:
-    assert list(CONVENTIONS) == ["paper", "torch", "fvcore", "all"]
-    assert all(convention(name) is CONVENTIONS[name] for name in CONVENTIONS)
-    with pytest.raises(UnknownNameError, match="no convention is called 'papre'") as refused:
-        convention("papre")
-    assert refused.value.hint == "did you mean paper?"

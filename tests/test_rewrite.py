@@ -113,7 +113,10 @@ def test_where_nothing_matches_a_network_with_blocks_its_blocks_are_named() -> N
     with_blocks = network(*ops, blocks=find_blocks(ops, {}))
     with pytest.raises(UsageError) as refused:
         rewrite(with_blocks, asked()).checked()
-    assert refused.value.hint.endswith("try --where inverted-residual or --where separable")
+    assert refused.value.hint == (
+        "--explain lists every site and the term that refused it; this network has blocks: "
+        "try --where inverted-residual or --where separable"
+    )
     with pytest.raises(UsageError) as refused:
         rewrite(with_blocks, asked(where="block=separable M=7")).checked()
     assert "--where" not in refused.value.hint
@@ -292,6 +295,10 @@ def test_the_words_of_a_user_are_checked_one_by_one() -> None:
     assert refused.value.hint == "one of keep, drop"
     assert str(asked()) == "dual G=16"
     assert str(asked("dsc")) == "dsc"
+    with pytest.raises(UsageError) as refused:
+        Rewrite(KINDS["dual"], 0)
+    assert refused.value.message == "dual G=0 is not positive"
+    assert refused.value.hint == "give 1, 2, 4, …"
 
 
 def test_a_bias_is_kept_where_there_was_one_or_dropped() -> None:

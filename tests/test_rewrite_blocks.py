@@ -89,6 +89,14 @@ def test_a_known_module_type_makes_a_block_without_expansion_an_inverted_residua
     assert kinds == [SEPARABLE, INVERTED_RESIDUAL]
 
 
+def test_a_rule_may_name_the_type_of_the_module_that_is_the_block() -> None:
+    ops = mobile(8, 32, 16)
+    net = network(*ops, blocks=find_blocks(ops, {"b": "InvertedResidual"}))
+    where = "block=inverted-residual type="
+    assert replaced(rewrite(net, asked("dual", 8, where=f"{where}Inverted*"))) == {"b": 8}
+    assert replaced(rewrite(net, asked("dual", 8, where=f"{where}Conv2d"))) == {}
+
+
 # --- blocks with a channel gate
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -81,6 +83,13 @@ def test_the_named_rules_are_these() -> None:
         "separable": "block=separable",
         "inverted-residual": "block=inverted-residual stride=1",
     }
+
+
+def test_the_page_of_rules_shows_every_named_rule_with_its_terms() -> None:
+    page = (Path(__file__).parent.parent / "docs/rules.md").read_text()
+    _, _, table = page.partition("| named rule | terms |\n| --- | --- |\n")
+    shown = re.findall(r"\| `(\S+)` \| `(.+)` \|", table.partition("\n\n")[0])
+    assert dict(shown) == NAMED_RULES
 
 
 def test_only_a_rule_that_names_blocks_wants_them() -> None:

@@ -15,8 +15,9 @@ from test_estimate import linear_calibration
 from dualcost import calibration as calibrations
 from dualcost import library, sweepfile, units
 from dualcost.errors import ExitCode
+from dualcost.kinds import KINDS
 from dualcost.points import AXES, DONE, Swept
-from dualcost.render.figures import COLOURS
+from dualcost.render.figures import COLOURS, MARKS
 from dualcost.render.sweep_figure import sweep_figure
 from dualcost.render.sweep_plot import SIGNS, sweep_plot
 from dualcost.render.table import as_text
@@ -32,17 +33,23 @@ def across(line: Line2D) -> list[float]:
     return found
 
 
+def test_every_kind_has_a_mark_of_its_own_in_figures_and_in_the_terminal() -> None:
+    for marks in (MARKS, SIGNS):
+        assert len({marks[name] for name in KINDS}) == len(KINDS)
+    assert set(KINDS) <= set(COLOURS)
+
+
 def test_a_figure_labels_each_point_and_marks_the_front() -> None:
     rows = rows_of("vgg16", "resnet50", G=[2, 8, 32])
     figure = sweep_figure(rows, "params", "macs")
     assert [axes.get_title() for axes in figure.axes] == ["vgg16", "resnet50"]
+    with_letter = sum(bool(kind.letter) for kind in KINDS.values())
     for axes in figure.axes:
         labels = sorted(text.get_text() for text in axes.texts)
-        assert labels == sorted(["2", "8", "32"] * 3)  # group, dual, and P of het
+        assert labels == sorted(["2", "8", "32"] * with_letter)  # G, and P of het
         front, *lines = axes.get_lines()
         assert across(front) == [min(x for line in lines for x in across(line))]
-        # as it is, and five kinds
-        assert len(lines) == 6
+        assert len(lines) == 1 + len(KINDS)  # as it is, and every kind
         colours = {matplotlib.colors.to_hex(line.get_color()).upper() for line in lines}
         assert colours <= set(COLOURS.values())
     (macs,) = (axes for axes in figure.axes if axes.get_title() == "vgg16")

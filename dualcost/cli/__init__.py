@@ -32,6 +32,7 @@ GUARD, PAPER, TOOL = "Guard", "The paper", "This tool"
 # Each command: its file here, the function in it, and the panel of `--help` that it stands in.
 COMMANDS = {
     "profile": ("profile", "profile", COUNT),
+    "report": ("report", "report", COUNT),
     "list": ("listed", "list_networks", COUNT),
     "sweep": ("sweep", "sweep", COUNT),
     "compare": ("compare", "compare", COUNT),
@@ -113,7 +114,9 @@ def run(arguments: list[str]) -> ExitCode:
         words = [argument for argument in arguments if argument != "--debug"]
         app = assembled(words[:1] if words and words[0] in COMMANDS else COMMANDS)
         # typer returns the code of an Exit, and None for a command that came to its end
-        code = app(words, standalone_mode=False, prog_name="dualcost") or ExitCode.OK
+        # a command that says how it was called finds its words in the context
+        called = {"standalone_mode": False, "prog_name": "dualcost", "obj": tuple(words)}
+        code = app(words, **called) or ExitCode.OK
         sys.stdout.flush()
         if code == ExitCode.INTERRUPTED:  # how typer 0.26 and later hands Ctrl-C on
             raise KeyboardInterrupt

@@ -92,7 +92,7 @@ def compare(
         raise UsageError("there is nothing to compare with", "name two or more")
     asked = [Asked.parse(text) for text in contenders]
     words = (where, indivisible, bias, tuple(but or ()))
-    sides = [_contender(one, words, input, batch, convention) for one in asked]
+    sides = [contender(one, words, input, batch, convention) for one in asked]
     alignment = align(sides)
     as_json = json or (output is not None and output.suffix == ".json")
     metrics = (SHOWN[by],) if by else ("macs", "params")[: 2 if len(sides) == 2 else 1]
@@ -106,13 +106,14 @@ def compare(
         deliver(as_text(lambda width: alignment_table(alignment, lines, metrics), output), output)
 
 
-def _contender(
+def contender(
     asked: Asked,
     words: tuple[str, str, str, tuple[str, ...]],
     input: list[str] | None,
     batch: int | None,
     convention: str,
 ) -> Contender:
+    """One side, loaded and costed; `words` are where, indivisible, bias and exceptions."""
     from dualcost import library
     from dualcost.contender import of_profile, read
     from dualcost.cost import convention as named_convention

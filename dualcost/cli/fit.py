@@ -208,7 +208,7 @@ def _predictor(
     if Wish(read(budgets), objective).predicts:
         found = options.calibrated(calibration, any_machine)
         return Predictor(found, channels_last, foreign=any_machine)
-    options.uncalibrated(calibration, any_machine, channels_last, "--budget latency=60ms")
+    options.uncalibrated(calibration, any_machine, channels_last, "add --budget latency=60ms")
     return None
 
 

@@ -59,6 +59,24 @@ Convention = Annotated[
         rich_help_panel=COUNTED,
     ),
 ]
+RulesFile = Annotated[
+    str | None,
+    typer.Option(
+        help="A Python file with rules for ops and modules.",
+        metavar="FILE",
+        rich_help_panel=COUNTED,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
+        metavar="DEVICE",
+        autocompletion=candidates.devices,
+        rich_help_panel=COUNTED,
+        show_default=False,
+    ),
+]
 Conv = Annotated[
     str | None,
     typer.Option(
@@ -264,7 +282,7 @@ def uncalibrated(path: Path | None, any_machine: bool, channels_last: bool, want
     """Refuse words that say how to predict where nothing is predicted.
 
     Raises:
-        UsageError: one was given; `wanted` is what would ask for a prediction.
+        UsageError: one was given; `wanted` is the hint how to ask for a prediction.
     """
     from dualcost.errors import UsageError
 
@@ -275,7 +293,7 @@ def uncalibrated(path: Path | None, any_machine: bool, channels_last: bool, want
     }
     for option, present in given.items():
         if present:
-            raise UsageError(f"{option} says how to predict a latency", f"add {wanted}")
+            raise UsageError(f"{option} says how to predict a latency", wanted)
 
 
 def calibrated(path: Path | None, any_machine: bool) -> Calibration:

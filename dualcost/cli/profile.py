@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
+from dualcost.cli import candidates, options, suggestion
 from dualcost.cli.output import announce, deliver
 
 if TYPE_CHECKING:
@@ -44,28 +44,13 @@ class Format(StrEnum):
 
 
 def profile(
+    context: typer.Context,
     model: options.Model,
     input: options.Input = None,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
-    rules: Annotated[
-        str | None,
-        typer.Option(
-            help="A Python file with rules for ops and modules.",
-            metavar="FILE",
-            rich_help_panel=options.COUNTED,
-        ),
-    ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
-            metavar="DEVICE",
-            autocompletion=candidates.devices,
-            rich_help_panel=options.COUNTED,
-            show_default=False,
-        ),
-    ] = "",
+    rules: options.RulesFile = None,
+    device: options.Device = "",
     convention: options.Convention = "torch",
     conv: options.Conv = None,
     groups: options.Groups = None,
@@ -97,21 +82,28 @@ def profile(
     depth: Annotated[
         int | None,
         typer.Option(
-            help="Fold rows below this depth of the module tree.", rich_help_panel=options.VIEW
+            help="A tree of modules down to this depth, each with its sum.",
+            rich_help_panel=options.VIEW,
         ),
     ] = None,
     sort: Annotated[
         str,
         typer.Option(
-            help="order, macs, params, saved or path.",
+            help="order, macs, params, saved or path; with --depth within each module.",
             metavar="ORDER",
             autocompletion=candidates.sorts,
             rich_help_panel=options.VIEW,
         ),
     ] = "order",
     top: Annotated[
-        int, typer.Option(help="Show this many rows; 0 shows all.", rich_help_panel=options.VIEW)
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="This many rows (of each module), and the rest in one; 0: all. Default: all in "
+            "files; on screen, above 30 layers, modules as deep as 30 lines allow.",
+            show_default=False,
+            rich_help_panel=options.VIEW,
+        ),
+    ] = None,
     format: Annotated[
         Format | None,
         typer.Option(
@@ -149,7 +141,11 @@ def profile(
         from dualcost.latency import timed
 
         result = timed(result, network, learnt, channels_last=channels_last, foreign=any_machine)
-    deliver(_written(result, format or _by_ending(output), depth, sort, top, unit, output), output)
+    footer = suggestion.footer(context, network, result)
+    deliver(
+        _written(result, format or _by_ending(output), depth, sort, top, unit, output, footer),
+        output,
+    )
 
 
 def _calibration(
@@ -163,7 +159,7 @@ def _calibration(
         UnmeasuredError: this machine has not been calibrated.
     """
     if not asked:
-        options.uncalibrated(path, any_machine, channels_last, "--latency")
+        options.uncalibrated(path, any_machine, channels_last, "add --latency")
         return None
     return options.calibrated(path, any_machine)
 
@@ -185,30 +181,31 @@ def _written(
     format: Format,
     depth: int | None,
     sort: str,
-    top: int,
+    top: int | None,
     unit: str,
     output: Path | None,
+    footer: list[tuple[str, str]],
 ) -> str:
-    from dualcost.listing import listing
+    from dualcost.listing import listing, ordered
 
     if format is Format.JSON:
         from dualcost.render.json import profile_json
 
         return profile_json(result)
-    if format is Format.CSV and depth is None:
-        from dualcost.listing import ordered
-        from dualcost.render.csv import rows_csv
-
-        return rows_csv(ordered(result.rows, sort, top))
-    rows = listing(result, depth, sort, top)
     if format is Format.CSV:
         from dualcost.render.csv import rows_csv
 
-        return rows_csv(rows)
+        if depth is None:
+            return rows_csv(ordered(result.rows, sort, top or 0))
+        return rows_csv(listing(result, depth, sort, top or 0))
     if format is Format.MARKDOWN:
         from dualcost.render.markdown import profile_markdown
 
-        return profile_markdown(result, rows, unit)
+        return profile_markdown(result, listing(result, depth, sort, top or 0), unit)
+    from dualcost.outline import outline
     from dualcost.render.table import as_text, profile_table
 
-    return as_text(lambda width: profile_table(result, rows, unit, width), output)
+    if output is not None and depth is None:
+        top = top or 0  # a file has room for every layer
+    lines = outline(result, depth, sort, top)
+    return as_text(lambda width: profile_table(result, lines, unit, width, footer), output)

@@ -224,7 +224,7 @@ def sweep(
     )
     _check_names(models or ())
     if not latency:
-        options.uncalibrated(calibration, any_machine, False, "--latency")
+        options.uncalibrated(calibration, any_machine, False, "add --latency")
     learnt = options.calibrated(calibration, any_machine) if latency else None
     stream = Stream(form, output, resume, (x, y) if pareto else None, latency)
     rows = _stream(studies, stream, jobs, learnt)

@@ -54,7 +54,6 @@ _PER_ELEMENT: dict[str, int] = {
     "rms_norm": 4,
     "_weight_norm": 4,
     "_weight_norm_interface": 4,
-    "local_response_norm": 5,
     "upsample_nearest1d": 0,
     "upsample_nearest2d": 0,
     "upsample_nearest3d": 0,
@@ -111,7 +110,7 @@ _REDUCTIONS = frozenset(
         "aminmax",
     )
 )
-_SORTS = ("topk", "sort", "median", "kthvalue", "_unique2", "unique2")
+_SORTS = ("topk", "sort", "median", "kthvalue", "_unique2")
 
 
 def operations(name: str, group: str, arguments: Arguments, result: Any) -> int:
@@ -218,7 +217,7 @@ _SPECIAL: dict[str, Callable[[Arguments, Any], int]] = {
     "native_batch_norm": _batch_normalised,
     "_native_batch_norm_legit": _batch_normalised,
     "_native_batch_norm_legit_no_training": _batch_normalised,
-    "batch_norm_with_update": _normalised,
+    "_batch_norm_with_update": _normalised,
     "cudnn_batch_norm": _batch_normalised,
     "miopen_batch_norm": _batch_normalised,
     "native_layer_norm": _normalised,

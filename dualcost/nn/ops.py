@@ -38,9 +38,9 @@ ALLOCATIONS = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "n
 
 _GROUPS: dict[str, str] = {
     NORM: """native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
-        batch_norm_with_update miopen_batch_norm cudnn_batch_norm native_layer_norm
-        native_group_norm _fused_rms_norm rms_norm local_response_norm linalg_vector_norm norm
-        instance_norm _weight_norm _weight_norm_interface""",
+        _batch_norm_with_update miopen_batch_norm cudnn_batch_norm native_layer_norm
+        native_group_norm _fused_rms_norm rms_norm linalg_vector_norm norm instance_norm
+        _weight_norm _weight_norm_interface""",
     ACTIVATION: """relu relu6 silu hardswish hardsigmoid hardtanh gelu sigmoid tanh leaky_relu elu
         selu celu mish softplus softshrink hardshrink threshold prelu _prelu_kernel rrelu
         rrelu_with_noise glu log_sigmoid log_sigmoid_forward _softmax _log_softmax _safe_softmax
@@ -58,8 +58,8 @@ _GROUPS: dict[str, str] = {
         upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
         grid_sampler_2d grid_sampler_3d affine_grid_generator""",
     EMBEDDING: "embedding _embedding_bag _embedding_bag_forward_only",
-    ELEMENTWISE: """where masked_fill clamp clamp_min clamp_max bucketize searchsorted unique2
-        _unique2 isin cross _cdist_forward floor_divide remainder lerp addcmul addcdiv nan_to_num
+    ELEMENTWISE: """where masked_fill clamp clamp_min clamp_max bucketize searchsorted _unique2
+        isin cross _cdist_forward floor_divide remainder lerp addcmul addcdiv nan_to_num
         isnan isinf isfinite meshgrid tril triu addr""",
     # data moves or is made, nothing is computed from activations
     FREE: """cat stack clone copy _to_copy contiguous repeat repeat_interleave roll flip rot90
