@@ -6,23 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from importlib import import_module
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-import typer
-
-from dualcost import cli
+from dualcost.cli.pages import EXIT_CODES, pages
 from dualcost.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
 from dualcost.kinds import KINDS
+from dualcost.manual import Panel
 from dualcost.render.equations import equations_latex
 from dualcost.render.markdown import table
 
 REFERENCE = Path(__file__).parent.parent / "docs/reference"
-LEFT = (False, False, False)
-EVERYWHERE = "--debug"  # an option of every command, said once
+EVERYWHERE = ("--debug", "-h, --help", "--help, -h")  # options of every command, said once
 COMMANDS_HEAD = """\
 # Commands
 
@@ -30,7 +26,7 @@ Written by `python scripts/reference.py` from the declarations that also make `-
 
 Every command takes `--debug`, which shows the traceback of an error, and `--help`. Results go to
 standard output, messages and progress to standard error. [Exit codes](../exit-codes.md) are the
-same for all.
+same for all:
 """
 EQUATIONS_HEAD = """\
 # The paper's equations
@@ -47,71 +43,44 @@ the tests. `dualcost equations` prints them in a terminal, `--latex` for a docum
 
 def commands_page() -> str:
     """Each command: what it does, its usage, its options by panel, and examples."""
-    group: Any = typer.main.get_command(cli.assembled())
+    root, *found = pages()
     parts = [COMMANDS_HEAD]
-    for name, command in group.commands.items():
-        module = import_module(f"{cli.__name__}.{cli.COMMANDS[name][0]}")
-        parts += [f"## {name}", command.help.strip(), _usage(name, command)]
-        parts += _options(command.params)
-        parts.append(_block("sh", "\n".join(examples(module.EXAMPLES))))
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+    parts += [_panel(one) for one in root.panels if one.title == EXIT_CODES]
+    for page in found:
+        parts += [f"## {page.name.removeprefix('dualcost ')}", *map(_words, page.about)]
+        parts.append(_block("text", f"{page.name} {page.usage}"))
+        parts += map(_panel, page.panels)
+        if page.examples:
+            shown = (f"# {about}\n{command}" for command, about in page.examples)
+            parts.append(_block("sh", "\n".join(shown)))
+    return _joined(parts)
 
 
-def examples(declared: str | Iterable[str | tuple[str, str]]) -> list[str]:
-    """The commands of a list of examples, each under what it is for if that is said."""
-    if isinstance(declared, str):
-        return [
-            found[0] for part in declared.split(" · ") if (found := re.search("dualcost .*", part))
-        ]
-    return [one if isinstance(one, str) else f"# {one[1]}\n{one[0]}" for one in declared]
+def _panel(panel: Panel) -> str:
+    kept = [one for one in panel.entries if one.term not in EVERYWHERE]
+    rows = [(_term(one.term), _words(one.about), _words(one.note)) for one in kept]
+    if not rows:
+        return ""
+    columns = 3 if any(one.note for one in kept) else 2
+    titles = (panel.title, "", "")[:columns]
+    return table(titles, [row[:columns] for row in rows], [False] * columns)
 
 
-def _usage(name: str, command: Any) -> str:
-    arguments = (_argument(param) for param in command.params if not param.opts[0].startswith("-"))
-    return _block("text", " ".join(["dualcost", name, *arguments, "[OPTIONS]"]))
+def _term(text: str) -> str:
+    """An option as code; its choices one by one, as a bar would be the border of a cell."""
+    option, _, choices = text.rpartition(" ")
+    if "|" not in choices:
+        return f"`{text}`"
+    return f"`{option}` " + ", ".join(f"`{choice}`" for choice in choices.split("|"))
 
 
-def _argument(param: Any) -> str:
-    if param.metavar:
-        return str(param.metavar)
-    name = param.name.upper() + ("..." if param.nargs == -1 else "")
-    return name if param.required else f"[{name}]"
+def _words(text: str) -> str:
+    """Words of --help as Markdown: what is code there is code here, and nothing else is marked."""
+    return re.sub(r"([*<_])(?=[^`]*(?:`[^`]*`[^`]*)*$)", r"\\\1", text)
 
 
-def _options(params: Iterable[Any]) -> Iterator[str]:
-    """A table for each panel; what has none comes first."""
-    shown = [one for one in params if not one.hidden and EVERYWHERE not in one.opts]
-    panels = list(dict.fromkeys(one.rich_help_panel or "" for one in shown))
-    for panel, members in groupby(
-        sorted(shown, key=lambda one: panels.index(one.rich_help_panel or "")),
-        key=lambda one: one.rich_help_panel or "",
-    ):
-        rows = [(_names(one), _cell(one.help or ""), _default(one)) for one in members]
-        yield (f"**{panel}**\n\n" if panel else "") + table(("", "", "default"), rows, LEFT)
-
-
-def _names(param: Any) -> str:
-    """An option as one writes it: `--output, -o PATH`."""
-    if not param.opts[0].startswith("-"):
-        return f"`{_argument(param)}`"
-    names = ", ".join((*param.opts, *param.secondary_opts))
-    if getattr(param, "is_flag", False):
-        return f"`{names}`"
-    choices = getattr(param.type, "choices", None) or (param.metavar or "").split("|")
-    again = " …" if getattr(param, "multiple", False) else ""
-    if len(choices) > 1:  # a bar would be the border of a cell
-        return f"`{names}` " + ", ".join(f"`{choice}`" for choice in choices) + again
-    return f"`{names} {param.metavar or param.type.name.upper()}`{again}"
-
-
-def _default(param: Any) -> str:
-    value = getattr(param.default, "value", param.default)
-    unsaid = value is None or value is False or value == "" or param.show_default is False
-    return "" if unsaid or param.required else f"`{value}`"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("*", r"\*").replace("<", "&lt;")
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
 def _block(language: str, body: str) -> str:
@@ -121,13 +90,13 @@ def _block(language: str, body: str) -> str:
 def equations_page() -> str:
     """The symbols, then each equation with what it is, and the recipe of its kind."""
     symbols = [(f"`{name}`", text) for name, text in SYMBOLS.items()]
-    parts = [EQUATIONS_HEAD, table(("symbol", "is"), symbols, LEFT[:2])]
+    parts = [EQUATIONS_HEAD, table(("symbol", "is"), symbols, (False, False))]
     parts.append("FL is a number of multiply-accumulates, R a ratio to the standard convolution.")
     sections = groupby(EQUATIONS, key=lambda one: one.section)
     for section, equations in sections:
         parts.append(f"## Section {section}")
         parts += [_equation(one) for one in equations]
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+    return _joined(parts)
 
 
 def _equation(equation: Equation) -> str:

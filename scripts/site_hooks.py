@@ -23,15 +23,16 @@ MATHS = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files outside docs/ that pages link to, or that the navigation names."""
-    linked = {
-        target
-        for page in files.documentation_pages()
-        for _, link in LINK.findall(page.content_string)
-        if (target := _target(DOCS / page.src_uri, link)) and not target.is_relative_to(DOCS)
-    }
-    named = {ROOT / name for name in re.findall(rf"{OUTSIDE}/([\w./-]+)", str(config.nav))}
-    for path in sorted(linked | named):
+    """Add the files outside docs/ that the navigation names, and all that pages link to."""
+    named = [ROOT / name for name in re.findall(rf"{OUTSIDE}/([\w./-]+)", str(config.nav))]
+    pages = [*(DOCS / page.src_uri for page in files.documentation_pages()), *named]
+    found = set(named)
+    for page in pages:  # and those that are found on the way
+        targets = {_target(page, link) for _, link in LINK.findall(page.read_text())}
+        new = {path for path in targets if path and not path.is_relative_to(DOCS)} - found
+        found |= new
+        pages += [path for path in new if path.suffix == ".md"]
+    for path in sorted(found):
         uri = f"{OUTSIDE}/{path.relative_to(ROOT)}"
         level = InclusionLevel.NOT_IN_NAV  # what is only linked to need not be there
         files.append(File.generated(config, uri, abs_src_path=str(path), inclusion=level))
