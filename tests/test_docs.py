@@ -6,9 +6,22 @@ import re
 import shlex
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-from update_docs import CONSOLE, DOCUMENTS, PYTHON, ROOT, commands, output_of
+from update_docs import (
+    CONSOLE,
+    DOCUMENTS,
+    FIGURES,
+    PICTURE,
+    PROMPT,
+    PYTHON,
+    ROOT,
+    commands,
+    output_of,
+)
+
+from dualcost import library
 
 SHOWN = [
     (path, command, output)
@@ -30,6 +43,46 @@ def test_a_shown_command_prints_what_is_shown(path: Path, command: str, output: 
 @pytest.mark.parametrize(("path", "code"), CODE, ids=[f"{p.stem}: {c[:30]!r}" for p, c in CODE])
 def test_a_shown_block_of_python_runs(path: Path, code: str) -> None:
     exec(compile(code, str(path), "exec"), {"__name__": "shown"})
+
+
+def test_the_picture_shows_what_the_command_prints() -> None:
+    drawn = ElementTree.parse(ROOT / FIGURES / "profile.svg")
+    texts = [text for one in drawn.iter("{http://www.w3.org/2000/svg}text") if (text := one.text)]
+    shown = f"dualcost{PROMPT}{PICTURE}{output_of(PICTURE)}"  # the title, and the prompt
+    assert "".join("".join(texts).split()) == "".join(shown.split())
+
+
+def test_a_picture_loads_nothing_and_is_light() -> None:
+    text = (ROOT / FIGURES / "profile.svg").read_text()
+    assert len(text) < 100_000
+    assert not re.search(r"@font-face|url\((?!#)|href", text)
+
+
+def test_the_comparison_of_the_readme_is_what_was_measured() -> None:
+    """Its totals are those of the page about benchmarks; so is who left nothing in the model."""
+    counts: dict[str, list[str]] = {}
+    left: dict[str, str] = {}
+    for cells in rows_of((ROOT / "docs/benchmarks.md").read_text()):
+        if len(cells) == 5 and cells[1] in COUNTERS:
+            counts.setdefault(cells[1], []).append(cells[2])
+        elif len(cells) == 3 and cells[0] in COUNTERS:
+            left[cells[0]] = cells[2]
+    compared = [cells for cells in rows_of((ROOT / "README.md").read_text()) if len(cells) == 5]
+    assert [cells[0] for cells in compared[1:]] == [*COUNTERS]
+    for name, *totals, leaves in compared[1:]:
+        assert counts[name][:3] == totals
+        assert (left[name] == "nothing") == (leaves == "nothing")
+    for name, total in zip(compared[0][1:4], compared[1][1:4], strict=True):
+        assert f"{library.load(name).macs:,}" == total
+
+
+COUNTERS = ("dualcost", "FlopCounterMode", "fvcore", "ptflops", "thop", "torchinfo", "calflops")
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """The cells of every line of every table, but those of its rule."""
+    lines = (line for line in page.splitlines() if line.startswith("| ") and "---" not in line)
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
 
 
 def test_the_two_commands_of_the_readme_are_what_ci_runs() -> None:
