@@ -106,7 +106,7 @@ def test_the_totals_come_last_and_below_them_nothing(
 
 
 def test_what_is_not_shown_is_said(command: Command) -> None:
-    folded = "folded at depth 2: --depth 3 opens more, --top 0 lists all layers"
+    folded = "folded by module at --depth 2; --top 0 lists every layer"
     assert folded in shown(command, "resnet50")
     assert not any("--top 0" in line for line in shown(command, "vgg16"))
     assert not any("folded" in line for line in shown(command, "resnet50", "--top", "0"))
