@@ -80,7 +80,7 @@ def main() -> None:
     subprocess.run(
         [sys.executable, "-m", "dualcost", *sweep], cwd=ROOT, check=True, capture_output=True
     )
-    for path in Path(ROOT / FIGURES).glob("*.png"):
+    for path in Path(ROOT / FIGURES).glob("table*.png"):
         path.unlink()  # pages show the SVG
     for path in DOCUMENTS:
         text = path.read_text()
