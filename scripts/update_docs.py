@@ -100,7 +100,7 @@ def main() -> None:
         [sys.executable, "-m", "dualcost", *sweep], cwd=ROOT, check=True, capture_output=True
     )
     (ROOT / FIGURES / "profile.svg").write_text(picture(PICTURE))
-    for path in Path(ROOT / FIGURES).glob("*.png"):
+    for path in Path(ROOT / FIGURES).glob("table*.png"):
         path.unlink()  # pages show the SVG
     reference.main()
     for path in DOCUMENTS:

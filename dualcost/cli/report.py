@@ -131,9 +131,7 @@ def report(
     learnt, why = _calibration(latency, calibration, any_machine, channels_last)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(model, specs, batch, announce, inputs or "", rules or "", device)
-    found = facts(
-        network, asked, counted, learnt, channels_last=channels_last, foreign=any_machine
-    )
+    found = facts(network, asked, counted, learnt, channels_last=channels_last, foreign=any_machine)
     verification = _verification(network, asked) if verify else None
     _write(network_page(found, command, why, verification), path)
     if verification is not None and not verification.passed:
@@ -215,7 +213,8 @@ def _calibration(
     except DualcostError as error:
         if asked:
             raise
-        return None, f"None is predicted, as {error.message}: {error.hint}, then make the page again."
+        why = f"None is predicted, as {error.message}: {error.hint}, then make the page again."
+        return None, why
 
 
 def _verification(network: Network, asked: Rewrite | None) -> Verification:
