@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualcost import __version__, cache, symbolic, tracefile
+from dualcost import __version__, symbolic, tracefile
 from dualcost.conversion import EXPORTED
 from dualcost.errors import ModelError, OutputError, TraceFileError, UnknownNameError, UsageError
 from dualcost.site import Network, TensorSpec
@@ -359,6 +359,8 @@ def _packaged_with() -> str:
 
 def _cached(origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None) -> Path:
     """The cache entry of a name and input, for the installed versions of what traces it."""
+    from dualcost import cache
+
     makers = (f"{library} {_installed(library)}" for library in ("torch", "torchvision", "timm"))
     made_with = (__version__, str(tracefile.SCHEMA), *makers)
     key = "\n".join((*made_with, origin, name, *map(repr, inputs), str(batch)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +57,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def calibrated() -> None:
     from dualcost.nn.machine import here
 
-    known = replace(linear_calibration(), machine=here())
+    # resnet50 takes 69 ms by it, and may be brought below the 60 ms of an example
+    slower = dict.fromkeys(calibration.FORMATS, 1.2)
+    known = linear_calibration(machine=here(), slowdown=slower)
     calibration.write(known, calibration.default_path())
 
 

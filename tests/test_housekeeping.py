@@ -202,6 +202,8 @@ def test_a_how_to_names_tables_that_stand_where_it_says() -> None:
     for name, words in {
         "dualcost/kinds.py": ("KINDS",),
         "tests/test_kinds.py": ("WITNESSES", "uses", "tensors", "additions"),
+        "tests/test_profiles.py": ("by_hand",),
+        "tests/test_modules.py": ("SAMPLES",),
         "dualcost/rule.py": ("NAMED_RULES", "READERS", "_value"),
         "dualcost/nn/ops.py": ("_PRODUCTS", "_OTHERS", "_GROUPS"),
     }.items():

@@ -269,6 +269,24 @@ def test_a_kernel_need_not_be_square_nor_flat() -> None:
     assert KINDS["dsc"].at(site(4, 6, kernel=(5,))).macs == 8 * (5 * 4 + 4 * 6)
 
 
+@every_kind
+def test_what_a_kind_costs_at_a_site_is_whole_and_by_default_undivided(name: str) -> None:
+    at = site(8, 12, stride=2)
+    cost = KINDS[name].at(at)
+    assert cost == KINDS[name].at(at, 1)
+    assert {type(number) for number in vars(cost).values()} == {int}
+    assert type(KINDS[name].scratch(at)) is int
+    assert KINDS[name].scratch(at) == KINDS[name].scratch(at, 1)
+
+
+def test_a_chain_holds_its_largest_inner_map_and_a_chain_of_one_none() -> None:
+    depthwise, pointwise = KINDS["dsc"].parts
+    at = site(8, 12, stride=2)  # to 4×4
+    assert ConvKind("deep", "", (depthwise, pointwise, pointwise), True).scratch(at) == 12 * 4 * 4
+    assert ConvKind("deep", "", (depthwise, depthwise, pointwise), True).scratch(at) == 8 * 4 * 4
+    assert ConvKind("one", "", (pointwise,), True).scratch(at) == 0
+
+
 @quickly
 @given(small, small, small, st.booleans(), st.booleans(), st.integers(1, 3))
 def test_the_standard_kind_costs_what_the_site_itself_does(
@@ -295,6 +313,7 @@ def test_an_indivisible_site_is_refused_with_both_numbers(
     with pytest.raises(IndivisibleError) as refused:
         KINDS[name].at(site(M, N), 16)
     assert refused.value.message == message
+    assert refused.value.hint == f"choose a {KINDS[name].letter} that divides M and N"
 
 
 def test_a_kind_without_a_letter_divides_everything() -> None:

@@ -384,6 +384,7 @@ def test_every_convolution_is_decided_once_and_rows_add_up(
     for one in found.replacements:
         M, N = one.site.M, one.site.N
         # het with P = 1 has no second part
-        two = {"dsc": M, "dual": N, "het": N if one.divisor > 1 else 0}.get(name, 0)
-        after += in_bytes(replace(one.cost, operations=0), made=SIDE * SIDE * (N + two))
+        parts = [part for part in KINDS[name].parts if part.weights(9, M, N, one.divisor)]
+        channels_made = sum(M if part.per_channel else N for part in parts)
+        after += in_bytes(replace(one.cost, operations=0), made=SIDE * SIDE * channels_made)
     assert costed.after == after

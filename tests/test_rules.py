@@ -161,6 +161,7 @@ def test_every_operator_of_every_size_and_number_means_what_it_says(
     ("text", "kernel", "expected"),
     [
         ("kernel=1x7", (1, 7), True),
+        ("kernel=1×7", (1, 7), True),
         ("kernel=1x7", (7, 1), False),
         ("kernel=7", (1, 7), False),
         ("kernel>1", (1, 7), True),  # any side larger than 1 makes it spatial

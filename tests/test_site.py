@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from networks import conv, linear, network, plain, site
@@ -29,8 +30,9 @@ def test_a_site_whose_groups_do_not_divide_its_channels_is_refused(
 
 @pytest.mark.parametrize("name", ["kernel", "stride", "in_size", "out_size"])
 def test_a_site_of_several_dimensions_at_once_is_refused(name: str) -> None:
+    flat: dict[str, Any] = {name: (3,)}
     with pytest.raises(ValueError) as refused:
-        replace(site(1, 1), **{name: (3,)})
+        replace(site(1, 1), **flat)
     dims = {"kernel": 2, "stride": 2, "in_size": 2, "out_size": 2} | {name: 1}
     assert str(refused.value) == f"sizes of one convolution differ in their dimensions: {dims}"
 

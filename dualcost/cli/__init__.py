@@ -17,13 +17,15 @@ import typer
 from typer.main import get_command
 
 from dualcost import __version__
-from dualcost.cli import completion, pages
+from dualcost.cli import pages
 from dualcost.cli.output import complain
 from dualcost.errors import DualcostError, ExitCode
 
 # typer brings a click of its own, or uses the installed one, and exports only this error of it
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
+COMPLETION = "_DUALCOST_COMPLETE"  # where a shell says that it asks
+ANSWERED = ("complete_bash", "complete_zsh", "complete_fish")  # others are answered by typer
 COUNT, CHOOSE, BUILD = "Count", "Choose", "Build and measure"
 GUARD, PAPER, TOOL = "Guard", "The paper", "This tool"
 
@@ -105,7 +107,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> ExitCode:
     """Run one command; every error ends in a message, a hint and an exit code."""
-    if os.environ.get(completion.VARIABLE) in completion.ANSWERED:
+    if os.environ.get(COMPLETION) in ANSWERED:
         return _complete()
     debug = "--debug" in arguments
     try:
@@ -146,6 +148,8 @@ def run(arguments: list[str]) -> ExitCode:
 
 def _complete() -> ExitCode:
     """Answer a shell whose user pressed the tab key; whatever goes wrong, the line stays clean."""
+    from dualcost.cli import completion
+
     try:
         line = completion.asked(os.environ)
         # what is no command takes no words

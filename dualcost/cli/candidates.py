@@ -7,9 +7,10 @@ user's code: a shell waits for the answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,113 +22,42 @@ Words = list[tuple[str, str]]
 CODE, EXPORTED, REPORT = ".py", ".pt2", ".json"
 
 
-def _listed(known: Callable[[], Iterable[str]]) -> Callable[[str], Words]:
-    """Offers what a registry has; a mapping gives what each word means, if it says so."""
+def _of(
+    module: str,
+    registry: str,
+    about: Callable[[Any], str] = lambda what: getattr(what, "about", ""),
+) -> Callable[[str], Words]:
+    """Offers what a registry has, with what `about` says of each entry if it is a mapping."""
 
     def offered(incomplete: str) -> Words:
-        found = known()
+        found = getattr(import_module(f"dualcost.{module}"), registry)
         if isinstance(found, Mapping):
-            return [(name, _about(what)) for name, what in found.items()]
-        return [(name, "") for name in found]
+            return [(name, about(what)) for name, what in found.items()]
+        return [(str(name), "") for name in found]
 
     return offered
 
 
-def _about(what: object) -> str:
-    return what if isinstance(what, str) else str(getattr(what, "about", ""))
+kinds = _of("kinds", "KINDS")
+conventions = _of("cost", "CONVENTIONS")
+biases = _of("rewrite", "BIASES")
+units = _of("units", "UNIT_NAMES")
+devices = _of("cli.bench", "Device")
+forms = _of("cli.check", "FORMS")
+sorts = _of("listing", "SORTS")
+differences = _of("alignment", "SORTS")
+compared = _of("cli.compare", "SHOWN")
+axes = _of("points", "AXES")
+metrics = _of("gate.metrics", "METRICS")
+variables = _of("solution", "VARIABLES")
+objectives = _of("fitted", "OBJECTIVES", about=str)
 
 
-def _conventions() -> Iterable[str]:
-    from dualcost.cost import CONVENTIONS
-
-    return CONVENTIONS
-
-
-def _kinds() -> Iterable[str]:
-    from dualcost.kinds import KINDS
-
-    return KINDS
-
-
-def _policies() -> Iterable[str]:
+def policies(incomplete: str) -> Words:
+    """What becomes of indivisible channels; the fallback with a number."""
     from dualcost.rewrite import POLICIES
 
-    return [policy.replace(":N", ":8") for policy in POLICIES]
-
-
-def _biases() -> Iterable[str]:
-    from dualcost.rewrite import BIASES
-
-    return BIASES
-
-
-def _units() -> Iterable[str]:
-    from dualcost.units import UNIT_NAMES
-
-    return UNIT_NAMES
-
-
-def _sorts() -> Iterable[str]:
-    from dualcost.listing import SORTS
-
-    return SORTS
-
-
-def _axes() -> Iterable[str]:
-    from dualcost.points import AXES
-
-    return AXES
-
-
-def _devices() -> Iterable[str]:
-    from dualcost.cli.bench import Device
-
-    return [device.value for device in Device]
-
-
-def _differences() -> Iterable[str]:
-    from dualcost.alignment import SORTS
-
-    return list(SORTS)
-
-
-def _compared() -> Iterable[str]:
-    from dualcost.cli.compare import SHOWN
-
-    return list(SHOWN)
-
-
-def _metrics() -> Iterable[str]:
-    from dualcost.gate.metrics import METRICS
-
-    return list(METRICS)
-
-
-def _variables() -> Iterable[str]:
-    from dualcost.solution import VARIABLES
-
-    return VARIABLES
-
-
-def _objectives() -> Iterable[str]:
-    from dualcost.fitted import OBJECTIVES
-
-    return OBJECTIVES
-
-
-conventions = _listed(_conventions)
-kinds = _listed(_kinds)
-policies = _listed(_policies)
-biases = _listed(_biases)
-units = _listed(_units)
-sorts = _listed(_sorts)
-axes = _listed(_axes)
-devices = _listed(_devices)
-differences = _listed(_differences)
-compared = _listed(_compared)
-metrics = _listed(_metrics)
-variables = _listed(_variables)
-objectives = _listed(_objectives)
+    return [(policy.replace(":N", ":8"), "") for policy in POLICIES]
 
 
 def models(incomplete: str) -> Words:

@@ -30,12 +30,6 @@ EXAMPLES = (
 FORMS = ("text", "json", "markdown", "junit", "github", "gitlab", "sarif")
 WHAT = "What it is compared with"
 
-
-def forms() -> list[str]:
-    """What --output takes, for shells."""
-    return list(FORMS)
-
-
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -105,7 +99,7 @@ def check(
         typer.Option(
             help=f"{', '.join(FORMS)}; with =FILE to a file. May be repeated; default: text.",
             metavar="FORM[=FILE]",
-            autocompletion=forms,
+            autocompletion=candidates.forms,
             rich_help_panel=options.OUTPUT,
             show_default=False,
         ),

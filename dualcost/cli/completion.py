@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VARIABLE = "_DUALCOST_COMPLETE"  # which names the shell, "complete_bash"
-ANSWERED = tuple(f"complete_{shell}" for shell in ("bash", "zsh", "fish"))
+from dualcost.cli import COMPLETION
+
 # What ends a word for bash, and none for dualcost: "zoo:resnet50" arrives as three words.
 BREAKS = frozenset(":=@")
 # A word that ends so goes on: no space is put after it, where a shell can be told so.
@@ -57,7 +57,7 @@ class Item:
 
 def asked(environment: Mapping[str, str]) -> Line:
     """The line that a shell asks about."""
-    if environment[VARIABLE] == "complete_bash":
+    if environment[COMPLETION] == "complete_bash":
         return of_bash(environment["COMP_WORDS"].split("\n"), int(environment["COMP_CWORD"]))
     return of_text(environment.get("_TYPER_COMPLETE_ARGS", ""))
 
@@ -116,16 +116,16 @@ def items(command: Any, line: Line) -> list[Item]:
     # the only way that typer gives to a command's own completions
     from typer._completion_classes import BashComplete
 
-    finder = BashComplete(command, {}, "dualcost", VARIABLE)
+    finder = BashComplete(command, {}, "dualcost", COMPLETION)
     found = finder.get_completions(list(line.words), line.begun)
     plain = (one for one in found if one.type == "plain")  # others are files
     return [Item(f"{line.before}{one.value}", one.help or "") for one in plain]
 
 
 def answer(environment: Mapping[str, str], line: Line, found: Iterable[Item]) -> str:
-    """Words in the form that the shell's script reads."""
+    """Words in the form that the script of bash, zsh or fish reads."""
     form = {"complete_bash": _bash, "complete_zsh": _zsh, "complete_fish": _fish}
-    return form[environment[VARIABLE]](line, list(found))
+    return form[environment[COMPLETION]](line, list(found))
 
 
 def _bash(line: Line, found: list[Item]) -> str:

@@ -15,7 +15,7 @@ EXAMPLES = (
         'dualcost solve resnet50 "params <= 20M" "macs <= 2.7G" --conv dual',
         "the smallest G that satisfies both",
     ),
-    ('dualcost solve resnet50 "params <= 15M" --conv het --for P', "the same for het"),
+    ('dualcost solve resnet50 "params <= 18M" --conv het --for P', "the same for het"),
     (
         'dualcost solve resnet50 "macs <= 5G" --conv dual --G 4 --for resolution',
         "the largest picture",
