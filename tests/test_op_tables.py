@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from itertools import combinations
 from typing import Any
 
@@ -14,14 +14,14 @@ from test_trace_ops import CASES
 from dualcost.nn import operations, ops
 from dualcost.nn.trace import trace
 
-Table = Mapping[str, Any]
-KINDS_OF_OP: dict[str, Table] = {
+Names = Collection[str]
+KINDS_OF_OP: dict[str, Names] = {
     "groups": ops.GROUP_OF,
     "convolutions": ops._CONVOLUTIONS,
     "products": ops._PRODUCTS,
     "other products": ops._OTHERS,
 }
-OTHER_OPERATIONS: dict[str, Table] = {
+OTHER_OPERATIONS: dict[str, Names] = {
     "per element": operations._PER_ELEMENT,
     "per input": operations._PER_INPUT,
     "reductions": operations._REDUCTIONS,
@@ -83,7 +83,7 @@ def test_every_op_of_a_table_is_one_of_torchs(table: str) -> None:
 
 
 @pytest.mark.parametrize("tables", [KINDS_OF_OP, OTHER_OPERATIONS])
-def test_no_op_is_in_two_tables(tables: dict[str, Table]) -> None:
+def test_no_op_is_in_two_tables(tables: dict[str, Names]) -> None:
     for one, other in combinations(tables, 2):
         assert set(tables[one]) & set(tables[other]) == set(), (one, other)
 
