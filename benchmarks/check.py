@@ -4,7 +4,7 @@ The target is that nothing but start-up is felt: less than one second after it, 
 floor is a Python that imports what every such program imports. All run in turn, in one run, and
 only ratios to the floor are reported: machines differ, and this one may be busy.
 
-    python benchmarks/check.py [ROUNDS]
+    python benchmarks/check.py [ROUNDS] [--write]
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from results import WORDS, deliver
 
 MODELS = (
     *("alexnet", "vgg16", "resnet18", "resnet50", "resnet152", "mobilenet_v2", "densenet121"),
@@ -44,7 +46,7 @@ def seconds(arguments: list[str], folder: Path) -> float:
 
 
 def main(rounds: int = 9) -> None:
-    """Print, for each command, the ratio to the floor of the minima and of the medians."""
+    """Report, for each command, the ratio to the floor of the minima and of the medians."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "dualcost.toml").write_text(CONFIG)
@@ -56,12 +58,14 @@ def main(rounds: int = 9) -> None:
             for name, arguments in COMMANDS.items():
                 times[name].append(seconds(arguments, folder))
     floor = next(iter(times.values()))
-    print(f"{'command':30} {'minimum':>9} {'median':>9}   times the floor, {rounds} rounds in turn")
+    rows = []
     for name, found in times.items():
         least = min(found) / min(floor)
         middle = statistics.median(found) / statistics.median(floor)
-        print(f"{name:30} {least:9.2f} {middle:9.2f}")
+        rows.append((name, f"{least:.2f}", f"{middle:.2f}"))
+    titles = ("command", "minimum / floor's", "median / floor's")
+    deliver("check", titles, rows, note=f"{rounds} rounds.")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, WORDS))

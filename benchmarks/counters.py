@@ -1,6 +1,6 @@
 """What counting costs: dualcost beside FlopCounterMode and other counters, on the same models.
 
-    python benchmarks/counters.py [MODEL …]
+    python benchmarks/counters.py [MODEL …] [--write]
 
 Every counter runs in a process of its own on each model, in turn, several rounds. Importing torch
 and the counter, and building the model, are not timed; memory is what the process held at its
@@ -14,6 +14,8 @@ import importlib.util
 import json
 import subprocess
 import sys
+
+from results import WORDS, deliver
 
 MODELS = ("resnet50", "mobilenet_v2", "vit_b_16", "regnet_y_128gf", "vit_h_14")
 ROUNDS = 3
@@ -109,28 +111,31 @@ def run(counter: str, model: str) -> Outcome:
 
 
 def main(models: tuple[str, ...]) -> None:
-    """Print a table for each model; times are ratios to FlopCounterMode in the same round."""
+    """Report a few lines for each model; times are ratios to FlopCounterMode in the same round."""
     present = [name for name, (module, *_) in PROGRAMS.items() if importlib.util.find_spec(module)]
+    rows: list[tuple[str, ...]] = []
     for model in models:
-        print(f"{model}: counter, total (MACs), time / FlopCounterMode, MiB above the start")
         rounds = [{name: run(name, model) for name in present} for _ in range(ROUNDS)]
         for name in present:
-            print(f"  {name:16} {line([results[name] for results in rounds], rounds)}")
+            found = line([results[name] for results in rounds], rounds)
+            rows.append((model if name == present[0] else "", name, *found))
+    titles = ("model", "counter", "total (MACs)", "time / FlopCounterMode", "MiB")
+    deliver("counters", titles, rows, left=2)
 
 
-def line(found: list[Outcome], rounds: list[dict[str, Outcome]]) -> str:
+def line(found: list[Outcome], rounds: list[dict[str, Outcome]]) -> tuple[str, str, str]:
     """Total, least ratio to FlopCounterMode in the same round, and memory; or why there is none."""
     ratios = []
     for ours, results in zip(found, rounds, strict=True):
         theirs = results["FlopCounterMode"]
         if isinstance(ours, str):
-            return ours
+            return ours, "", ""
         if not isinstance(theirs, str):
             ratios.append(ours[1] / theirs[1])
         total, _, mib = ours
     shown = f"{min(ratios):.2f}" if ratios else "–"
-    return f"{total:18,} {shown:>8} {mib:10.1f}"
+    return f"{total:,}", shown, f"{mib:.1f}"
 
 
 if __name__ == "__main__":
-    main(tuple(sys.argv[1:]) or MODELS)
+    main(tuple(WORDS) or MODELS)

@@ -7,7 +7,7 @@ The floor is a Python that imports what every such program imports; the ceiling 
 imports torch. All three run in turn, in one run, and only ratios to the floor are reported:
 machines differ, and this one may be busy.
 
-    python benchmarks/first_output.py [ROUNDS]
+    python benchmarks/first_output.py [ROUNDS] [--write]
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+from results import WORDS, deliver
 
 COMMANDS = {
     "floor: import typer, rich": ["-c", "import typer, rich.table, rich.console"],
@@ -37,7 +39,7 @@ def seconds(arguments: list[str]) -> float:
 
 
 def main(rounds: int = 15) -> None:
-    """Print, for each command, the ratio to the floor of the minima and of the medians."""
+    """Report, for each command, the ratio to the floor of the minima and of the medians."""
     for arguments in COMMANDS.values():
         seconds(arguments)  # compiled files and caches
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
@@ -45,12 +47,14 @@ def main(rounds: int = 15) -> None:
         for name, arguments in COMMANDS.items():
             times[name].append(seconds(arguments))
     floor = next(iter(times.values()))
-    print(f"{'command':45} {'minimum':>9} {'median':>9}   times the floor, {rounds} rounds in turn")
+    rows = []
     for name, found in times.items():
         least = min(found) / min(floor)
         middle = statistics.median(found) / statistics.median(floor)
-        print(f"{name:45} {least:9.2f} {middle:9.2f}")
+        rows.append((name, f"{least:.2f}", f"{middle:.2f}"))
+    titles = ("command", "minimum / floor's", "median / floor's")
+    deliver("first_output", titles, rows, note=f"{rounds} rounds.")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, WORDS))

@@ -1,6 +1,6 @@
 """How long the best plan of a network takes to find, beside one profile of it and one trace.
 
-    python benchmarks/fit.py [MODEL …]
+    python benchmarks/fit.py [MODEL …] [--write]
 
 All run in turn in one process, several rounds, and the least time counts. `choices` costs every
 kind with every G at every site, and `program` is HiGHS alone, without the profiles around it.
@@ -8,11 +8,12 @@ kind with every G at every site, and `program` is HiGHS alone, without the profi
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from math import log10
+
+from results import WORDS, deliver
 
 from dualcost import library
 from dualcost.allowance import budgets
@@ -47,11 +48,8 @@ def least(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def main(models: dict[str, str]) -> None:
-    """Print seconds of each step, and the whole fit as a multiple of a profile and of a trace."""
-    print(
-        f"{'model':16} {'sites':>5} {'plans':>7} {'choices':>9} {'program':>9} {'fit':>9}"
-        f" {'/ profile':>9} {'/ trace':>8} {'gap':>8}"
-    )
+    """Report seconds of each step, and the whole fit as a multiple of a profile and of a trace."""
+    rows = []
     for name, where in models.items():
         network, rule = library.load(name), Rule.parse(where)
         offer = offered(network, rule, KINDS)
@@ -72,12 +70,21 @@ def main(models: dict[str, str]) -> None:
             "trace": least(partial(find(network.name).trace, network.inputs), 1),
         }
         whole = seconds["fit"]
-        print(
-            f"{name:16} {len(found.layers):5} {_plans(known.groups):>7}"
-            f" {seconds['choices']:7.2f} s {seconds['program']:7.2f} s {whole:7.2f} s"
-            f" {whole / seconds['profile']:8.0f}× {whole / seconds['trace']:7.2f}×"
-            f" {found.gap:8.1e}"
+        rows.append(
+            (
+                name,
+                _plans(known.groups),
+                *(f"{seconds[step]:.2f} s" for step in ("choices", "program", "fit")),
+                f"{whole / seconds['profile']:.0f}",
+                f"{whole / seconds['trace']:.2f}",
+                f"{found.gap:.1e}" if found.gap else "0",
+            )
         )
+    titles = (
+        *("model", "plans", "choosing what each site may become", "program", "fit"),
+        *("fit / profile", "fit / trace", "gap"),
+    )
+    deliver("fit", titles, rows)
 
 
 def _plans(groups: tuple[Group, ...]) -> str:
@@ -86,4 +93,4 @@ def _plans(groups: tuple[Group, ...]) -> str:
 
 
 if __name__ == "__main__":
-    main({name: MODELS.get(name, "default") for name in sys.argv[1:]} or MODELS)
+    main({name: MODELS.get(name, "default") for name in WORDS} or MODELS)

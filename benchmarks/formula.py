@@ -1,6 +1,6 @@
 """What a closed form saves: a network's cost at other sizes and G, beside tracing it again.
 
-    python benchmarks/formula.py [MODEL …]
+    python benchmarks/formula.py [MODEL …] [--write]
 
 The form is made once, from one trace with symbols; then it is evaluated at sizes at which the model
 is also built, traced and profiled, and both must give the same integers. All run in one process.
@@ -8,8 +8,9 @@ is also built, traced and profiled, and both must give the same integers. All ru
 
 from __future__ import annotations
 
-import sys
 import time
+
+from results import WORDS, deliver
 
 from dualcost import library
 from dualcost.closedform import closed_form
@@ -23,8 +24,8 @@ POINTS = [(1, 224, 2), (1, 160, 4), (8, 192, 8), (2, 320, 2), (4, 256, 4), (16, 
 
 
 def main(names: tuple[str, ...]) -> None:
-    """Print for each model how long the form takes once, and how much faster a point is then."""
-    print(f"{'model':32} {'form':>8} {'a point':>10} {'traced again':>12} {'ratio':>8}")
+    """Report for each model how long the form takes once, and how much faster a point is then."""
+    rows = []
     for name in names:
         start = time.perf_counter()
         form = closed_form(library.load_symbolic(name), Rewrite.parse("dual", G=1))
@@ -43,11 +44,11 @@ def main(names: tuple[str, ...]) -> None:
         again = (time.perf_counter() - start) / len(POINTS)
         for one, other in zip(evaluated, traced, strict=True):
             assert (one.macs, one.params) == (other.macs, other.params), name
-        print(
-            f"{name:32} {made:6.2f} s {1e3 * point:7.2f} ms {1e3 * again:9.1f} ms"
-            f" {again / point:7.0f}×"
-        )
+        times = f"{made:.2f} s", f"{1e3 * point:.2f} ms", f"{1e3 * again:.1f} ms"
+        rows.append((name.partition(":")[2], *times, f"{again / point:,.0f}"))
+    titles = ("model", "making the form, once", "a point", "traced again", "ratio")
+    deliver("formula", titles, rows)
 
 
 if __name__ == "__main__":
-    main(tuple(sys.argv[1:]) or MODELS)
+    main(tuple(WORDS) or MODELS)

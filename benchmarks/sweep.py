@@ -1,6 +1,6 @@
 """How many points a second: a sweep over arrays, one profile a point, and one trace a point.
 
-    python benchmarks/sweep.py [MODEL …]
+    python benchmarks/sweep.py [MODEL …] [--write]
 
 All three run in turn in one process, several rounds, and the least time counts. The sweep has a
 million (kind, G) points; of profiles and traces only as many are made as the time allows, and some
@@ -10,12 +10,12 @@ what a point costs without recipes; converting it would come on top.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from results import WORDS, deliver
 
 from dualcost import library
 from dualcost.grid import Sweep, sweep
@@ -58,9 +58,9 @@ def checked(found: Sweep, network: Network, way: Replacing, divisors: np.ndarray
 
 
 def main(models: dict[str, str]) -> None:
-    """Print points a second of each way, and how many times faster the sweep is than profiles."""
+    """Report seconds of the sweep, and points a second of the other ways."""
     divisors = np.arange(1, POINTS // len(KINDS) + 1)
-    print(f"{'model':16} {'sweep':>12} {'of 10⁶':>8} {'profiles':>10} {'traces':>8} {'costs':>6}")
+    rows = []
     for name, where in models.items():
         network = library.load(name)
         way = Replacing(where, "gcd")
@@ -80,12 +80,18 @@ def main(models: dict[str, str]) -> None:
             for _ in range(TRACES):
                 source.trace(network.inputs)
 
-        seconds = least(arrays)
-        print(
-            f"{name:16} {POINTS / seconds:10,.0f}/s {seconds:6.2f} s"
-            f" {PROFILES / least(profiles):8,.0f}/s {TRACES / least(traces):6.1f}/s {costs:6}"
+        rows.append(
+            (
+                name,
+                f"{least(arrays):.2f} s",
+                f"{PROFILES / least(profiles):,.0f} points/s",
+                f"{TRACES / least(traces):.1f} points/s",
+                f"{costs}",
+            )
         )
+    titles = ("model", "sweep of 10⁶ points", "`profile()`", "build and trace", "different costs")
+    deliver("sweep", titles, rows)
 
 
 if __name__ == "__main__":
-    main({name: MODELS.get(name, "default") for name in sys.argv[1:]} or MODELS)
+    main({name: MODELS.get(name, "default") for name in WORDS} or MODELS)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dualcost.fitted import Fitted
     from dualcost.gate.inspection import Report
     from dualcost.grid import Sweep
+    from dualcost.kinds import ConvKind
     from dualcost.measurement import Comparison
     from dualcost.profiles import Profile
     from dualcost.rewrite import Rewrite
@@ -148,7 +149,7 @@ def convert(
     model: Any,
     input: Any = None,
     *,
-    conv: str | Rewrite,
+    conv: str | ConvKind | Rewrite,
     G: int | None = None,
     P: int | None = None,
     where: str = "default",
@@ -166,8 +167,9 @@ def convert(
     Args:
         model: a module; or a name as for `profile`, whose weights are then new.
         input: as for `profile`.
-        conv: the kind that replaces: "standard", "dsc", "group", "het" or "dual"; or a whole
-            rewrite, of `fit` or of a plan, and then no G, P, where, but, indivisible and bias.
+        conv: the kind that replaces: "standard", "dsc", "group", "het" or "dual", or one of your
+            own; or a whole rewrite, of `fit` or of a plan, and then no G, P, where, but,
+            indivisible and bias.
         G: groups of group and dual.
         P: 1/P of het's kernels are K×K.
         where: the rule that says which sites are replaced.
@@ -187,7 +189,9 @@ def convert(
 
     asked = Rewrite.parse(conv, G, P, where, indivisible, bias, tuple(but))
     specs = library.specs(input)
-    if not specs and not isinstance(model, str):
+    if isinstance(model, str):
+        model = library.with_origin(model)
+    elif not specs:
         raise library.without_input(model)
     return convert_model(model, asked, specs, init=init, listed=listed)
 
@@ -196,7 +200,7 @@ def profile(
     model: Any,
     input: Any = None,
     *,
-    conv: str | Rewrite | None = None,
+    conv: str | ConvKind | Rewrite | None = None,
     G: int | None = None,
     P: int | None = None,
     where: str = "default",
@@ -214,9 +218,9 @@ def profile(
             "resnet50", "zoo:NAME", "torchvision:NAME", "path/to/file.py:factory".
         input: its shape with the batch, as "1x3x224x224" or (1, 3, 224, 224); a tensor or anything
             else with a shape and a dtype; or a list of these. Optional for named networks.
-        conv: the kind that replaces: "standard", "dsc", "group", "het" or "dual"; a whole rewrite,
-            of `fit` or of a plan, and then no G, P, where, but, indivisible and bias; None: no
-            change.
+        conv: the kind that replaces: "standard", "dsc", "group", "het" or "dual", or one of your
+            own; a whole rewrite, of `fit` or of a plan, and then no G, P, where, but, indivisible
+            and bias; None: no change.
         G: groups of group and dual.
         P: 1/P of het's kernels are K×K.
         where: the rule that says which sites are replaced.
@@ -367,7 +371,7 @@ def formula(
     model: Any,
     input: Any = None,
     *,
-    conv: str | None = None,
+    conv: str | ConvKind | None = None,
     G: int | None = None,
     P: int | None = None,
     where: str = "default",
@@ -421,7 +425,7 @@ def solve(
     model: Any,
     *constraints: str,
     input: Any = None,
-    conv: str | None = None,
+    conv: str | ConvKind | None = None,
     variable: str = "",
     G: int | None = None,
     P: int | None = None,

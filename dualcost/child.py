@@ -32,11 +32,13 @@ ERRORS = {
 def variables(threads: int) -> dict[str, str]:
     """The environment of a process whose times repeat.
 
-    Large pages for tensors, as many threads as asked for, and no memory given back to the system
-    and faulted in again at each forward (names of glibc and torch; others ignore them).
+    Large pages, as many threads as asked for, and no memory given back to the system and faulted
+    in again at each forward (names of glibc and torch; others ignore them). In small pages it is
+    chance which lines of a cache the maps of a network share: another one in each process.
     """
     return {
-        "THP_MEM_ALLOC_ENABLE": "1",
+        "THP_MEM_ALLOC_ENABLE": "1",  # of large tensors
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # of all else
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "MALLOC_MMAP_MAX_": "0",

@@ -179,7 +179,7 @@ def closed_form(
 
 
 def asked_in_letter(
-    conv: str | None, G: int | None = None, P: int | None = None, **words: Any
+    conv: str | ConvKind | None, G: int | None = None, P: int | None = None, **words: Any
 ) -> tuple[Rewrite | None, bool]:
     """A rewrite of the words that users write, and whether its G or P was left open.
 

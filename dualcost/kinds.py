@@ -240,12 +240,14 @@ KINDS: dict[str, ConvKind] = {
 }
 
 
-def kind(name: str) -> ConvKind:
-    """The kind of that name.
+def kind(name: str | ConvKind) -> ConvKind:
+    """The kind of that name; a kind of one's own is taken as it is.
 
     Raises:
         UnknownNameError: there is none.
     """
+    if isinstance(name, ConvKind):
+        return name
     try:
         return KINDS[name]
     except KeyError:

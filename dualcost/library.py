@@ -117,8 +117,7 @@ def load(
     if model.endswith(EXPORTED) and not (example or rules or device):
         return _from_exported(name, inputs, batch, announce)
     if example or rules or device or not origin:
-        code = f"{origin}:{name}" if origin else name
-        return _from_code(code, inputs, batch, announce, example, rules, device)
+        return _from_code(with_origin(model), inputs, batch, announce, example, rules, device)
     return _named(origin, name, inputs, batch, announce)
 
 
@@ -138,6 +137,16 @@ def at_hand(
         return True
     known = tracefile.read_header(path).inputs if path.exists() else ()
     return _cached(origin, name, tuple(inputs) or known, None).exists()
+
+
+def with_origin(model: str) -> str:
+    """The whole name of a known network, "torchvision:resnet50"; a user's code as it is.
+
+    Raises:
+        UnknownNameError: it is neither a known name nor code.
+    """
+    origin, name = _split(model)
+    return f"{origin}:{name}" if origin else name
 
 
 def without_input(model: Any) -> UsageError:
@@ -350,13 +359,13 @@ def _packaged_with() -> str:
 
 def _cached(origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None) -> Path:
     """The cache entry of a name and input, for the installed versions of what traces it."""
-    from platformdirs import user_cache_path
+    from dualcost import cache
 
     makers = (f"{library} {_installed(library)}" for library in ("torch", "torchvision", "timm"))
     made_with = (__version__, str(tracefile.SCHEMA), *makers)
     key = "\n".join((*made_with, origin, name, *map(repr, inputs), str(batch)))
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    return user_cache_path("dualcost") / "traces" / f"{name}-{digest}{SUFFIX}"
+    return cache.folder() / f"{name}-{digest}{SUFFIX}"
 
 
 def _installed(library: str) -> str:

@@ -11,7 +11,10 @@ from dualcost.estimate import Timing
 from dualcost.profiles import NEVER_RUN, Profile, Row
 from dualcost.site import CONVOLUTION, LINEAR, MATMUL
 
-FOLDED = "folded"  # the group of a row that stands for several
+# groups of rows that stand for several: all in a module, all of a group, all that a cut left out
+MODULE, FOLDED, MORE = SEVERAL = ("module", "folded", "more")
+WHOLE = "(the network)"
+TIMES = " × "  # "3 × dual G=4": what the sites become for which a row stands
 SORTS: dict[str, Callable[[Row], Any]] = {
     "order": lambda row: 0,
     "macs": lambda row: -row.after.macs,
@@ -57,17 +60,17 @@ def ordered(rows: Sequence[Row], sort: str = "order", top: int = 0) -> tuple[Row
         raise UsageError(f"--top {top} is negative", "--top 0 shows all rows")
     rows = sorted(rows, key=SORTS[sort])
     if top and len(rows) > top:
-        rows = [*rows[:top], _folded(f"and {_rows(rows[top:])} more", rows[top:])]
+        rows = [*rows[:top], more(rows[top:])]
     return tuple(rows)
 
 
-def _rows(rows: Sequence[Row]) -> int:
-    """How many layers some rows stand for."""
-    return sum(row.folds for row in rows)
+def more(rows: Sequence[Row]) -> Row:
+    """The row for what a cut leaves out."""
+    return together(f"and {sum(row.folds for row in rows)} more", rows, MORE)
 
 
-def _counts(row: Row) -> bool:
-    """It has MACs, other operations that the convention counts, parameters, or a time."""
+def counts(row: Row) -> bool:
+    """The row has MACs, other operations that the convention counts, parameters, or a time."""
     timed = row.time is not None and row.time.seconds > 0
     return timed or any((cost.flops or cost.params) for cost in (row.before, row.after))
 
@@ -79,39 +82,51 @@ def _by_layer(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         if row.group in (CONVOLUTION, LINEAR, MATMUL) or row.replaced:
             shown.append(row)
-        elif _counts(row):
+        elif counts(row):
             folded.setdefault(row.group, []).append(row)
     for group, members in folded.items():
         what = f"parameter{'s' * (len(members) > 1)} never run" if group == NEVER_RUN else group
-        shown.append(_folded(f"{len(members)} × {what}", members))
+        shown.append(together(f"{len(members)}{TIMES}{what}", members, FOLDED))
     return shown
 
 
 def _by_module(rows: Iterable[Row], depth: int) -> list[Row]:
     modules: dict[str, list[Row]] = {}
     for row in rows:
-        if _counts(row):
+        if counts(row):
             modules.setdefault(".".join(row.path.split(".")[:depth]), []).append(row)
     return [
-        members[0] if len(members) == 1 else _folded(path or "(the network)", members)
+        members[0] if len(members) == 1 else together(path or WHOLE, members, MODULE)
         for path, members in modules.items()
     ]
 
 
-def _folded(path: str, rows: Sequence[Row]) -> Row:
+def together(path: str, rows: Sequence[Row], group: str) -> Row:
     """One row for several, with the sum of their costs."""
-    replaced = {row.becomes for row in rows if row.replaced}
-    count = sum(row.replaced for row in rows)
+    changes = [_becomes(row) for row in rows]
+    replaced = {kind for _, kinds in changes for kind in kinds}
     times = [row.time for row in rows if row.time is not None]
     return Row(
         path=path,
         module="",
         op="",
-        group=FOLDED,
+        group=group,
         before=sum((row.before for row in rows), Cost()),
         after=sum((row.after for row in rows), Cost()),
-        becomes=f"{count} × {', '.join(sorted(replaced))}" if replaced else "",
-        folds=_rows(rows),
+        becomes=f"{sum(n for n, _ in changes)}{TIMES}{', '.join(sorted(replaced))}"
+        if replaced
+        else "",
+        folds=sum(row.folds for row in rows),
         ops=tuple(index for row in rows for index in row.ops),
         time=sum(times, Timing()) if times else None,
     )
+
+
+def _becomes(row: Row) -> tuple[int, set[str]]:
+    """How many sites of a row are replaced, and what they become."""
+    if not row.replaced:
+        return 0, set()
+    if row.group not in SEVERAL:
+        return 1, {row.becomes}
+    count, _, kinds = row.becomes.partition(TIMES)
+    return int(count), set(kinds.split(", "))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dualcost.cost import CONVENTIONS, Convention, Cost, ratio
 from dualcost.estimate import Prediction, Timing
@@ -27,6 +28,9 @@ from dualcost.site import (
     Parameter,
     TensorSpec,
 )
+
+if TYPE_CHECKING:
+    import pandas
 
 NEVER_RUN = "never run"
 REMOVED = "removed"  # what a row becomes that leaves with the block around it
@@ -86,6 +90,14 @@ class Row:
     def total(self) -> str:
         """The total that it adds to: one of TOTALLED."""
         return self.group if self.group in TOTALLED else REST
+
+    @property
+    def ratio(self) -> float | None:
+        """What is left of its MACs, or of its parameters if it has none; None: nothing changed."""
+        if self.before == self.after:
+            return None
+        metric = "macs" if self.before.macs else "params"
+        return ratio(getattr(self.after, metric), getattr(self.before, metric))
 
 
 @dataclass(frozen=True)
@@ -176,6 +188,22 @@ class Profile:
     def ratio(self, metric: str) -> float | None:
         """What is left of "macs", "params" or "traffic"; None where there was none."""
         return ratio(getattr(self.after, metric), getattr(self.before, metric))
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Every row with the fields of CSV and JSON, exact, as a pandas DataFrame.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        from dualcost.render.notebook import profile_dataframe
+
+        return profile_dataframe(self)
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        from dualcost.render.notebook import profile_html
+
+        return profile_html(self)
 
 
 def profile(

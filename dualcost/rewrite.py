@@ -80,7 +80,7 @@ class Rewrite:
     @classmethod
     def parse(
         cls,
-        conv: str | Rewrite,
+        conv: str | ConvKind | Rewrite,
         G: int | None = None,
         P: int | None = None,
         where: str = "default",

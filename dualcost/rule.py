@@ -41,6 +41,13 @@ class Candidate:
     first: bool
     site: ConvSite
 
+    def written(self, field: str) -> str:
+        """The value of a field as a term has it: "3" of a kernel of 3×3, "1x7", "yes"."""
+        value = _value(self, field)
+        if isinstance(value, tuple):
+            return "x".join(map(str, value if len(set(value)) > 1 else value[:1]))
+        return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
 
 def _number(text: str) -> int:
     if not text.isdecimal():

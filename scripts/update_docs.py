@@ -3,7 +3,8 @@
     python scripts/update_docs.py
 
 In a ```console block, a line that starts with "$ dualcost" is a command, and what follows up to
-the next command is what it prints at 80 columns. tests/test_docs.py runs the same and compares.
+the next command is what it prints at 80 columns. A page may also be one `session`.
+tests/test_docs.py runs the same and compares.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+
+import reference
+import session
+from session import PROMPT, commands
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
@@ -24,7 +28,6 @@ DOCUMENTS = (
 )
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
-PROMPT = "$ "
 FIGURES = "docs/figures"
 DESIGNS = {
     "standard": "--conv standard",
@@ -33,14 +36,6 @@ DESIGNS = {
     "het": "--conv het --P 4",
     "dual": "--conv dual --G 2",
 }
-
-
-def commands(block: str) -> Iterator[tuple[str, str]]:
-    """Each command of a console block, with the output that is shown under it."""
-    parts = re.split(rf"^{re.escape(PROMPT)}", block, flags=re.MULTILINE)[1:]
-    for part in parts:
-        command, _, output = part.partition("\n")
-        yield command, output
 
 
 def output_of(command: str) -> str:
@@ -61,6 +56,8 @@ def output_of(command: str) -> str:
 
 def renewed(text: str) -> str:
     """A document with the output of its commands as it is now."""
+    if session.is_session(text):
+        return session.rerun(text)
 
     def block(match: re.Match[str]) -> str:
         shown = "".join(
@@ -73,7 +70,7 @@ def renewed(text: str) -> str:
 
 
 def main() -> None:
-    """Renew every document, and the figures that they show."""
+    """Renew every document, those that are written whole, and the figures that they show."""
     subprocess.run(
         [sys.executable, "-m", "dualcost", "paper", "plot", "-o", FIGURES], cwd=ROOT, check=True
     )
@@ -86,6 +83,7 @@ def main() -> None:
     )
     for path in Path(ROOT / FIGURES).glob("*.png"):
         path.unlink()  # pages show the SVG
+    reference.main()
     for path in DOCUMENTS:
         text = path.read_text()
         new = renewed(text)

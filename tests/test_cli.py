@@ -31,7 +31,7 @@ def test_the_main_job_prints_the_integers_of_the_paper(
     assert (code, err) == (ExitCode.OK, "")
     # Table V prints 4.09 G → 2.91 G and 25.56 M → 18.33 M
     assert "4,089,184,256 → 2,907,439,104" in out
-    assert "25,557,032 → 18,326,568" in out
+    assert "25,557,032 →    18,326,568" in out
     assert out == snapshot
 
 
@@ -302,7 +302,7 @@ def test_help_and_version_answer(command: Command) -> None:
     for name in ("profile", "list", "equations"):
         code, out, _ = command(name, "--help")
         assert code == 0
-        assert "Examples:" in out
+        assert "Examples" in out
 
 
 def in_a_process(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

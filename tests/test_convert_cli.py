@@ -320,6 +320,9 @@ def test_the_python_interface_converts_a_module_or_a_name(net: Any) -> None:
         assert torch.equal(model.state_dict()[key], value)
     image = torch.rand(1, 3, 8, 8)
     torch.testing.assert_close(converted.eval()(image), model.eval()(image))
+    # "mobilenet_v2" is torchvision's, as it is for `profile`
+    short = dualcost.convert("mobilenet_v2", conv="dsc", where="inverted-residual")
+    assert type(short).__module__.startswith("torchvision.")
     named = dualcost.convert("zoo:mobilenetv2-cifar", conv="dsc", where="inverted-residual")
     assert (
         numel(named)

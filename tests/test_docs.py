@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
-from update_docs import CONSOLE, DOCUMENTS, PYTHON, ROOT, commands, output_of
+import yaml
+from reference import PAGES, REFERENCE
+from session import FENCE, commands, is_session
+from update_docs import CONSOLE, DOCUMENTS, PYTHON, ROOT, output_of, renewed
 
+from dualcost.manual import Page
+
+SESSIONS = [path for path in DOCUMENTS if is_session(path.read_text())]
+ALONE = [path for path in DOCUMENTS if path not in SESSIONS]
 SHOWN = [
     (path, command, output)
-    for path in DOCUMENTS
+    for path in ALONE
     for block in CONSOLE.findall(path.read_text())
     for command, output in commands(block)
 ]
-CODE = [(path, code) for path in DOCUMENTS for code in PYTHON.findall(path.read_text())]
+CODE = [(path, code) for path in ALONE for code in PYTHON.findall(path.read_text())]
+DATA = [
+    (path, language, body, bool(title))
+    for path in DOCUMENTS
+    for language, title, body in FENCE.findall(path.read_text())
+    if language in ("json", "toml", "yaml")
+]
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
@@ -30,6 +46,43 @@ def test_a_shown_command_prints_what_is_shown(path: Path, command: str, output: 
 @pytest.mark.parametrize(("path", "code"), CODE, ids=[f"{p.stem}: {c[:30]!r}" for p, c in CODE])
 def test_a_shown_block_of_python_runs(path: Path, code: str) -> None:
     exec(compile(code, str(path), "exec"), {"__name__": "shown"})
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
+def test_a_session_prints_what_is_shown(path: Path) -> None:
+    text = path.read_text()
+    assert renewed(text) == text, f"run python scripts/update_docs.py ({path.name})"
+
+
+@pytest.mark.parametrize(("name", "page"), PAGES.items(), ids=PAGES)
+def test_a_page_of_the_reference_is_what_the_declarations_say(
+    name: str, page: Callable[[], str]
+) -> None:
+    assert (REFERENCE / name).read_text() == page(), "run python scripts/reference.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "language", "body", "used"), DATA, ids=[f"{p.stem}: {b[:30]!r}" for p, _, b, _ in DATA]
+)
+def test_shown_data_is_of_its_language(
+    path: Path, language: str, body: str, used: bool, tmp_path: Path
+) -> None:
+    if language != "toml":
+        assert json.loads(body) if language == "json" else yaml.safe_load(body), path
+        return
+    document = tomllib.loads(body)
+    place = tmp_path / "pyproject.toml"
+    place.write_text(body)
+    if "kind" in document:
+        from dualcost.plan import read
+
+        assert read(place).kind.name == document["kind"]
+    elif not used:  # what a session writes, its commands read
+        from dualcost.gate import config
+
+        if "tool" not in document:
+            place = place.rename(tmp_path / "dualcost.toml")
+        assert config.read(place).models
 
 
 def test_the_two_commands_of_the_readme_are_what_ci_runs() -> None:
@@ -55,16 +108,23 @@ def test_every_shell_command_with_a_made_up_path_is_known_to_the_parser() -> Non
         words = shlex.split(line, comments=True)[1:]
         assert run([*words, "--help"]) == 0
         for option in (word.partition("=")[0] for word in words if word.startswith("-")):
-            assert option in _help(words[0])
+            assert option in _options(" ".join(words))
+
+
+def _options(words: str) -> str:
+    """The options of the command that these words call."""
+    called = [page for page in _pages() if f"dualcost {words} ".startswith(f"{page.name} ")]
+    return " ".join(
+        entry.term for panel in max(called, key=lambda page: len(page.name)).panels
+        for entry in panel.entries
+    )  # fmt: skip
 
 
 @cache
-def _help(command: str) -> str:
-    from typer.testing import CliRunner
+def _pages() -> tuple[Page, ...]:
+    from dualcost.cli.pages import pages
 
-    from dualcost.cli import assembled
-
-    return CliRunner().invoke(assembled(), [command, "--help"], env={"COLUMNS": "200"}).output
+    return tuple(pages())
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from dualcost.errors import ModelError, UsageError
 from dualcost.kinds import KINDS
-from dualcost.nn.blocks import MODULES
+from dualcost.nn.blocks import MODULES, Layer
 from dualcost.nn.convert import converted
-from dualcost.nn.initial import Layer, copy_kernel, dense_kernel
+from dualcost.nn.initial import copy_kernel, dense_kernel
 from dualcost.rewrite import Rewrite
 
 SUMS = ("standard", "group", "het", "dual")

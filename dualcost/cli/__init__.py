@@ -8,63 +8,78 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stderr
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from dualcost import __version__
+from dualcost.cli import pages
 from dualcost.cli.output import complain
 from dualcost.errors import DualcostError, ExitCode
 
 # typer brings a click of its own, or uses the installed one, and exports only this error of it
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-EPILOG = (
-    "Exit codes: 0 done; 1 a check did not pass; 2 the command, the model or the input does not "
-    "fit; 3 it could not be measured here; 70 a fault of dualcost itself; 130 interrupted."
-)
+COMPLETION = "_DUALCOST_COMPLETE"  # where a shell says that it asks
+ANSWERED = ("complete_bash", "complete_zsh", "complete_fish")  # others are answered by typer
+COUNT, CHOOSE, BUILD = "Count", "Choose", "Build and measure"
+GUARD, PAPER, TOOL = "Guard", "The paper", "This tool"
 
-# Each command: its file here, and the function in it.
+# Each command: its file here, the function in it, and the panel of `--help` that it stands in.
 COMMANDS = {
-    "profile": ("profile", "profile"),
-    "sweep": ("sweep", "sweep"),
-    "compare": ("compare", "compare"),
-    "verify": ("verify", "verify"),
-    "convert": ("convert", "convert"),
-    "formula": ("formula", "formula"),
-    "solve": ("solve", "solve"),
-    "fit": ("fit", "fit"),
-    "check": ("check", "check"),
-    "init": ("init", "init"),
-    "lock": ("lock", "lock"),
-    "bench": ("bench", "bench"),
-    "calibrate": ("calibrate", "calibrate"),
-    "explain": ("explain", "explain"),
-    "roofline": ("roofline", "roofline"),
-    "list": ("listed", "list_networks"),
-    "draw": ("draw", "draw"),
-    "paper": ("paper", "paper"),
-    "equations": ("equations", "equations"),
+    "profile": ("profile", "profile", COUNT),
+    "report": ("report", "report", COUNT),
+    "list": ("listed", "list_networks", COUNT),
+    "sweep": ("sweep", "sweep", COUNT),
+    "compare": ("compare", "compare", COUNT),
+    "verify": ("verify", "verify", COUNT),
+    "formula": ("formula", "formula", CHOOSE),
+    "solve": ("solve", "solve", CHOOSE),
+    "fit": ("fit", "fit", CHOOSE),
+    "convert": ("convert", "convert", BUILD),
+    "bench": ("bench", "bench", BUILD),
+    "calibrate": ("calibrate", "calibrate", BUILD),
+    "explain": ("explain", "explain", BUILD),
+    "roofline": ("roofline", "roofline", BUILD),
+    "init": ("init", "init", GUARD),
+    "check": ("check", "check", GUARD),
+    "lock": ("lock", "lock", GUARD),
+    "paper": ("paper", "paper", PAPER),
+    "equations": ("equations", "equations", PAPER),
+    "draw": ("draw", "draw", PAPER),
+    "info": ("info", "info", TOOL),
+    "cache": ("cache", "APP", TOOL),
 }
+EXAMPLES = (
+    ("dualcost profile resnet50 --conv dual --G 4", "the main job"),
+    ("dualcost profile --help", "what a command takes, with examples"),
+)
 
 
 def assembled(names: Iterable[str] = COMMANDS) -> typer.Typer:
     """The application with some commands: all take longer to assemble than one takes to run."""
     app = typer.Typer(
         name="dualcost",
+        cls=pages.Group,
         help="What does this network cost, and what would it cost with other convolutions?",
-        epilog=EPILOG,
         context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(_root)
     for name in names:
-        file, function = COMMANDS[name]
+        file, function, panel = COMMANDS[name]
         module = import_module(f"{__name__}.{file}")
-        kind = getattr(module, "COMMAND", None)  # where typer's own does not do
-        app.command(name, cls=kind, epilog=module.EXAMPLES)(getattr(module, function))
+        found = getattr(module, function)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name, rich_help_panel=panel)
+            continue
+        kind = getattr(module, "COMMAND", pages.Command)  # where that one does not do
+        app.command(name, cls=kind, rich_help_panel=panel)(found)
     return app
 
 
@@ -92,12 +107,16 @@ def main() -> None:
 
 def run(arguments: list[str]) -> ExitCode:
     """Run one command; every error ends in a message, a hint and an exit code."""
+    if os.environ.get(COMPLETION) in ANSWERED:
+        return _complete()
     debug = "--debug" in arguments
     try:
         words = [argument for argument in arguments if argument != "--debug"]
         app = assembled(words[:1] if words and words[0] in COMMANDS else COMMANDS)
         # typer returns the code of an Exit, and None for a command that came to its end
-        code = app(words, standalone_mode=False, prog_name="dualcost") or ExitCode.OK
+        # a command that says how it was called finds its words in the context
+        called = {"standalone_mode": False, "prog_name": "dualcost", "obj": tuple(words)}
+        code = app(words, **called) or ExitCode.OK
         sys.stdout.flush()
         if code == ExitCode.INTERRUPTED:  # how typer 0.26 and later hands Ctrl-C on
             raise KeyboardInterrupt
@@ -125,6 +144,22 @@ def run(arguments: list[str]) -> ExitCode:
         )
         return ExitCode.BUG
     return ExitCode.OK
+
+
+def _complete() -> ExitCode:
+    """Answer a shell whose user pressed the tab key; whatever goes wrong, the line stays clean."""
+    from dualcost.cli import completion
+
+    try:
+        line = completion.asked(os.environ)
+        # what is no command takes no words
+        app = assembled([name for name in COMMANDS if not line.words or name == line.words[0]])
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+            text, found = completion.reply(get_command(app), line)
+    except Exception:
+        return ExitCode.FAILED
+    sys.stdout.write(text)
+    return ExitCode.OK if found else ExitCode.FAILED
 
 
 def _usage(error: Any) -> tuple[str, str]:

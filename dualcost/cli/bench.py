@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode
 
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from dualcost.measurement import Comparison
 
 EXAMPLES = (
-    "Examples: dualcost bench resnet50 --conv dual:4 · "
-    "dualcost bench vgg16 --conv group:8 --conv dual:8 --conv het:8 --het branches · "
-    "dualcost bench resnet18 --conv dual:4 --by layer · "
-    "dualcost bench model.py:make --input 8x3x64x64 --conv dual:2 --json"
+    ("dualcost bench resnet50 --conv dual:4", "how much faster dual convolutions are here"),
+    (
+        "dualcost bench vgg16 --conv group:8 --conv dual:8 --conv het:8 --het branches",
+        "several variants, raced together",
+    ),
+    ("dualcost bench resnet18 --conv dual:4 --by layer", "which layers win, which lose"),
+    (
+        "dualcost bench model.py:make --input 8x3x64x64 --conv dual:2 --json",
+        "your own model, a batch of 8, as JSON",
+    ),
 )
 
 HOW, WHEN = "How they run", "When it ends"
@@ -65,6 +71,7 @@ def bench(
         typer.Argument(
             help="One or more names, as of `profile`; the first is what others compare to.",
             metavar="MODEL...",
+            autocompletion=candidates.models,
             show_default=False,
         ),
     ],
@@ -73,6 +80,7 @@ def bench(
         typer.Option(
             help="A variant with these convolutions: dual:4, group:8, het:4, dsc; may be repeated.",
             metavar="KIND[:NUMBER]",
+            autocompletion=candidates.variants,
             rich_help_panel=options.REWRITE,
         ),
     ] = None,
@@ -124,10 +132,14 @@ def bench(
     ] = "60s",
     by: Annotated[
         By | None,
-        typer.Option(help="layer: list the time of every layer as well.", show_default=False),
+        typer.Option(
+            help="layer: list the time of every layer as well.",
+            rich_help_panel=options.VIEW,
+            show_default=False,
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    json: options.Json = False,
+    output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:
     """Measure how fast models and their variants run.

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from dualcost.calibration import Calibration
 
 EXAMPLES = (
-    "Examples: dualcost calibrate · dualcost calibrate --budget 2m -o laptop.json · "
-    "dualcost calibrate --validate · then: dualcost profile resnet50 --latency"
+    ("dualcost calibrate", "learn this machine, for `profile --latency`"),
+    ("dualcost calibrate --budget 2m -o laptop.json", "take longer, and keep it in a file"),
+    ("dualcost calibrate --validate", "how far its predictions are off"),
 )
 STEPS = 1000  # of the bar of progress
 
@@ -31,6 +32,7 @@ def calibrate(
             "--output",
             "-o",
             help="Store the calibration here instead of in the user's data folder.",
+            rich_help_panel=options.OUTPUT,
             show_default=False,
         ),
     ] = None,
@@ -42,7 +44,7 @@ def calibrate(
             "stored calibration's predictions are off.",
         ),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Measure this machine, so that latency can be predicted.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import UnknownNameError, UsageError
 
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from dualcost.gate.inspection import Report
 
 EXAMPLES = (
-    "Examples: dualcost check · dualcost check --frozen · dualcost check --baseline git:main · "
-    "dualcost check --output text --output json=cost.json --output github"
+    ("dualcost check", "every model against its budgets"),
+    ("dualcost check --frozen", "and fail if the lock is out of date"),
+    ("dualcost check --baseline git:main", "against the main branch"),
+    (
+        "dualcost check --output text --output json=cost.json --output github",
+        "in several forms at once",
+    ),
 )
 FORMS = ("text", "json", "markdown", "junit", "github", "gitlab", "sarif")
 WHAT = "What it is compared with"
@@ -64,13 +69,18 @@ class Output:
 def check(
     models: Annotated[
         list[str] | None,
-        typer.Argument(help="Only these models of the configuration.", metavar="NAME..."),
+        typer.Argument(
+            help="Only these models of the configuration.",
+            metavar="NAME...",
+            autocompletion=candidates.configured,
+        ),
     ] = None,
     config: ConfigFile = None,
     baseline: Annotated[
         str,
         typer.Option(
             help="git:REF, the JSON report of a check, or a lock file; default: as configured.",
+            metavar="BASELINE",
             rich_help_panel=WHAT,
             show_default=False,
         ),
@@ -89,6 +99,8 @@ def check(
         typer.Option(
             help=f"{', '.join(FORMS)}; with =FILE to a file. May be repeated; default: text.",
             metavar="FORM[=FILE]",
+            autocompletion=candidates.forms,
+            rich_help_panel=options.OUTPUT,
             show_default=False,
         ),
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import UnknownNameError, UsageError
 
@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from dualcost.contender import Asked, Contender
 
 EXAMPLES = (
-    "Examples: dualcost compare resnet50 resnet50+dual:G=4 --changed · "
-    "dualcost compare resnet50+dual:G=2 resnet50+dual:G=4 resnet50+het:P=4 --by params · "
-    "dualcost compare mobilenet_v2 mobilenet_v2+dual:G=8@separable · "
-    "dualcost compare before.json after.json --sort macs --top 10"
+    ("dualcost compare resnet50 resnet50+dual:G=4 --changed", "what a rewrite changes"),
+    (
+        "dualcost compare resnet50+dual:G=2 resnet50+dual:G=4 resnet50+het:P=4 --by params",
+        "three rewrites, by their parameters",
+    ),
+    (
+        "dualcost compare mobilenet_v2 mobilenet_v2+dual:G=8@separable",
+        "a rewrite where a rule says",
+    ),
+    ("dualcost compare before.json after.json --sort macs --top 10", "two reports of `profile`"),
 )
 
-VIEW = "Which rows"
 # what users call a metric, and what a layer calls it
 SHOWN = {"macs": "macs", "params": "params", "traffic": "traffic", "weights": "weight_bytes"}
 
@@ -33,39 +38,43 @@ def compare(
             help="Two or more of MODEL, MODEL+KIND:G=4, MODEL+KIND:G=4@RULE, MODEL+PLAN.toml "
             "and FILE.json.",
             metavar="A B...",
+            autocompletion=candidates.contenders,
             show_default=False,
         ),
     ],
     input: options.Input = None,
     batch: options.Batch = None,
-    convention: Annotated[str, typer.Option(help="What is counted, as for profile.")] = "torch",
+    convention: options.Convention = "torch",
     where: options.Where = "default",
     but: options.But = None,
     indivisible: options.Policy = "refuse",
     bias: options.Bias = "keep",
     changed: Annotated[
-        bool, typer.Option("--changed", help="Only what differs.", rich_help_panel=VIEW)
+        bool, typer.Option("--changed", help="Only what differs.", rich_help_panel=options.VIEW)
     ] = False,
     sort: Annotated[
         str,
         typer.Option(
             help="order, path; or macs, params, traffic: the largest difference first.",
-            rich_help_panel=VIEW,
+            metavar="ORDER",
+            autocompletion=candidates.differences,
+            rich_help_panel=options.VIEW,
         ),
     ] = "order",
     top: Annotated[
-        int, typer.Option(help="Show this many; 0 shows all.", rich_help_panel=VIEW)
+        int, typer.Option(help="Show this many; 0 shows all.", rich_help_panel=options.VIEW)
     ] = 0,
     by: Annotated[
         str | None,
         typer.Option(
             help="Show macs, params, traffic or weights; by default MACs, and parameters of two.",
             metavar="METRIC",
-            rich_help_panel=VIEW,
+            autocompletion=candidates.compared,
+            rich_help_panel=options.VIEW,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    json: options.Json = False,
+    output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:
     """Compare networks layer by layer.
@@ -83,7 +92,7 @@ def compare(
         raise UsageError("there is nothing to compare with", "name two or more")
     asked = [Asked.parse(text) for text in contenders]
     words = (where, indivisible, bias, tuple(but or ()))
-    sides = [_contender(one, words, input, batch, convention) for one in asked]
+    sides = [contender(one, words, input, batch, convention) for one in asked]
     alignment = align(sides)
     as_json = json or (output is not None and output.suffix == ".json")
     metrics = (SHOWN[by],) if by else ("macs", "params")[: 2 if len(sides) == 2 else 1]
@@ -97,13 +106,14 @@ def compare(
         deliver(as_text(lambda width: alignment_table(alignment, lines, metrics), output), output)
 
 
-def _contender(
+def contender(
     asked: Asked,
     words: tuple[str, str, str, tuple[str, ...]],
     input: list[str] | None,
     batch: int | None,
     convention: str,
 ) -> Contender:
+    """One side, loaded and costed; `words` are where, indivisible, bias and exceptions."""
     from dualcost import library
     from dualcost.contender import of_profile, read
     from dualcost.cost import convention as named_convention

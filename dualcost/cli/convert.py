@@ -14,9 +14,15 @@ from dualcost.cli import options
 from dualcost.cli.output import announce, deliver
 
 EXAMPLES = (
-    "Examples: dualcost convert resnet50 --conv dual --G 4 -o dual.pt2 · "
-    "dualcost convert resnet18 --conv het --P 4 --weights trained.pt --init copy -o het.onnx · "
-    "dualcost convert model.py:make --input 1x3x64x64 --conv dsc -o dsc.py"
+    ("dualcost convert resnet50 --conv dual --G 4 -o dual.pt2", "a model that torch loads"),
+    (
+        "dualcost convert resnet18 --conv het --P 4 --weights trained.pt --init copy -o het.onnx",
+        "start from trained weights",
+    ),
+    (
+        "dualcost convert model.py:make --input 1x3x64x64 --conv dsc -o dsc.py",
+        "your own model, as Python code",
+    ),
 )
 
 
@@ -32,7 +38,11 @@ def convert(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="A .pt2, .onnx or .py file to write.", show_default=False
+            "--output",
+            "-o",
+            help="A .pt2, .onnx or .py file to write.",
+            rich_help_panel=options.OUTPUT,
+            show_default=False,
         ),
     ],
     input: options.Input = None,
@@ -54,7 +64,14 @@ def convert(
         typer.Option(help="The model's weights: a file of its state_dict.", metavar="FILE"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all random weights.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Write the summary as JSON.")] = False,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Write the summary as JSON.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
     debug: options.Debug = False,
 ) -> None:
     """Write the real model with other convolutions to a file.

@@ -7,18 +7,24 @@ from typing import Annotated
 
 import typer
 
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 
 EXAMPLES = (
-    "Examples: dualcost draw --conv dual --M 8 --N 8 --G 2 · "
-    "dualcost draw --conv het --M 8 --N 8 --P 4 -o het.svg"
+    ("dualcost draw --conv dual --M 8 --N 8 --G 2", "in the terminal"),
+    ("dualcost draw --conv het --M 8 --N 8 --P 4 -o het.svg", "as a figure"),
 )
 
 
 def draw(
     conv: Annotated[
         str,
-        typer.Option(help="standard, dsc, group, het or dual.", metavar="KIND", show_default=False),
+        typer.Option(
+            help="standard, dsc, group, het or dual.",
+            metavar="KIND",
+            autocompletion=candidates.kinds,
+            show_default=False,
+        ),
     ],
     inputs: Annotated[int, typer.Option("--M", help="Input channels.")] = 8,
     outputs: Annotated[int, typer.Option("--N", help="Filters, which are output channels.")] = 8,
@@ -26,9 +32,14 @@ def draw(
     parts: Annotated[int | None, typer.Option("--P", help="1/P of het's kernels are K×K.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A .png, .svg or .pdf file, instead of the terminal."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .png, .svg or .pdf file, instead of the terminal.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: options.Debug = False,
 ) -> None:
     """Draw the filter design of a kind of convolution.
 

@@ -6,9 +6,14 @@ from typing import Annotated
 
 import typer
 
+from dualcost.cli import options
 from dualcost.cli.output import deliver
 
-EXAMPLES = "Examples: dualcost equations · dualcost equations 4 5 · dualcost equations --latex"
+EXAMPLES = (
+    ("dualcost equations", "all eleven"),
+    ("dualcost equations 4 5", "those of dual convolutions"),
+    ("dualcost equations --latex", "for a paper of your own"),
+)
 
 
 def equations(
@@ -16,9 +21,9 @@ def equations(
         list[int] | None,
         typer.Argument(help="Their numbers; all, if none is given.", min=1, max=11),
     ] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="Write LaTeX.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    latex: options.Latex = False,
+    json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Print the paper's equations: terminal maths, LaTeX or JSON."""
     from dualcost.errors import UsageError

@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from dualcost.explanation import Explanation
 
 EXAMPLES = (
-    "Examples: dualcost explain vgg16 --conv dual --G 32 · "
-    "dualcost explain vgg16 --conv dual --G 32 --layer features.2 --measure · "
-    "dualcost explain resnet50 --conv het --P 8 --top 3 --channels-last"
+    ("dualcost explain vgg16 --conv dual --G 32", "why layers are slower than their MACs say"),
+    (
+        "dualcost explain vgg16 --conv dual --G 32 --layer features.2 --measure",
+        "one layer, measured too",
+    ),
+    (
+        "dualcost explain resnet50 --conv het --P 8 --top 3 --channels-last",
+        "the three worst, in another memory format",
+    ),
 )
 BUDGET = "30s"
 
@@ -69,8 +75,8 @@ def explain(
     channels_last: options.ChannelsLast = False,
     calibration: options.CalibrationFile = None,
     any_machine: options.AnyMachine = False,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    json: options.Json = False,
+    output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:
     """Say why a replaced layer's time is not what its MACs say.

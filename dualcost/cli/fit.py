@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode
 
@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     from dualcost.timetable import Predictor
 
 EXAMPLES = (
-    "Examples: dualcost fit resnet50 --budget params=20M --budget macs=3G · "
-    "dualcost fit resnet50 --budget latency=60ms --kinds dual,het --save plan.toml · "
-    "dualcost fit vgg16 --budget macs=10G --objective layers · "
-    'dualcost fit resnet50 --budget "params>=15M" --objective latency'
+    (
+        "dualcost fit resnet50 --budget params=20M --budget macs=3G",
+        "the least change that meets two budgets",
+    ),
+    (
+        "dualcost fit resnet50 --budget latency=60ms --kinds dual,het --save plan.toml",
+        "meet a time, and keep the plan",
+    ),
+    ("dualcost fit vgg16 --budget macs=10G --objective layers", "touch as few layers as possible"),
+    (
+        'dualcost fit resnet50 --budget "params>=15M" --objective latency',
+        "the fastest that keeps enough parameters",
+    ),
 )
 
-CHOICES, LATENCY, OUTPUT = "What layers may become", "How long it takes", "Output"
+CHOICES = "What layers may become"
 
 
 def fit(
@@ -41,18 +50,18 @@ def fit(
         typer.Option(
             help="What is least: params (removed), layers (touched), or latency (over a floor).",
             metavar="WHAT",
+            autocompletion=candidates.objectives,
         ),
     ] = "params",
     input: options.Input = None,
     batch: options.Batch = None,
-    convention: Annotated[
-        str, typer.Option(help="What is counted: paper, torch, fvcore or all.")
-    ] = "torch",
+    convention: options.Convention = "torch",
     kinds: Annotated[
         str,
         typer.Option(
             help="Kinds that layers may become: of dual, group, het, dsc, standard.",
             metavar="KIND,…",
+            autocompletion=candidates.several_kinds,
             rich_help_panel=CHOICES,
         ),
     ] = "dual",
@@ -81,6 +90,7 @@ def fit(
         typer.Option(
             help="Which layers may change; a rule, as of `profile`.",
             metavar="RULE",
+            autocompletion=candidates.rules,
             rich_help_panel=CHOICES,
         ),
     ] = "default",
@@ -89,6 +99,7 @@ def fit(
         typer.Option(
             help="keep the biases of what is replaced, or drop them.",
             metavar="keep|drop",
+            autocompletion=candidates.biases,
             rich_help_panel=CHOICES,
         ),
     ] = "keep",
@@ -97,20 +108,24 @@ def fit(
         typer.Option(
             help="Predict latencies by this file instead of this machine's.",
             metavar="FILE",
-            rich_help_panel=LATENCY,
+            rich_help_panel=options.LATENCY,
             show_default=False,
         ),
     ] = None,
     any_machine: Annotated[
         bool,
         typer.Option(
-            "--any-machine", help="Take one of another machine, too.", rich_help_panel=LATENCY
+            "--any-machine",
+            help="Take one of another machine, too.",
+            rich_help_panel=options.LATENCY,
         ),
     ] = False,
     channels_last: Annotated[
         bool,
         typer.Option(
-            "--channels-last", help="Predict for this memory format.", rich_help_panel=LATENCY
+            "--channels-last",
+            help="Predict for this memory format.",
+            rich_help_panel=options.LATENCY,
         ),
     ] = False,
     save: Annotated[
@@ -118,20 +133,16 @@ def fit(
         typer.Option(
             help="Write the plan, for --plan of `profile`, `verify`, `convert` and `bench`.",
             metavar="FILE.toml",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
             show_default=False,
         ),
     ] = None,
     all_layers: Annotated[
-        bool, typer.Option("--all", help="List layers that stay, too.", rich_help_panel=OUTPUT)
+        bool,
+        typer.Option("--all", help="List layers that stay, too.", rich_help_panel=options.OUTPUT),
     ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Write JSON.", rich_help_panel=OUTPUT)
-    ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write to a file.", rich_help_panel=OUTPUT),
-    ] = None,
+    json: options.Json = False,
+    output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:
     """Find the smallest change, layer by layer, that fits.
@@ -197,7 +208,7 @@ def _predictor(
     if Wish(read(budgets), objective).predicts:
         found = options.calibrated(calibration, any_machine)
         return Predictor(found, channels_last, foreign=any_machine)
-    options.uncalibrated(calibration, any_machine, channels_last, "--budget latency=60ms")
+    options.uncalibrated(calibration, any_machine, channels_last, "add --budget latency=60ms")
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +10,16 @@ from dualcost.cli import options
 from dualcost.cli.output import announce, deliver
 
 EXAMPLES = (
-    "Examples: dualcost formula resnet50 --conv dual · "
-    "dualcost formula resnet50 --conv dual --knee 2% · "
-    "dualcost formula mobilenet_v2 --symbols B,H,W · "
-    "dualcost formula resnet18 --conv dual --symbols B,H,W,G --python -o resnet18_cost.py"
+    ("dualcost formula resnet50 --conv dual", "MACs and parameters as functions of G"),
+    (
+        "dualcost formula resnet50 --conv dual --knee 2%",
+        "from which G on a doubling saves less than 2%",
+    ),
+    ("dualcost formula mobilenet_v2 --symbols B,H,W", "in batch, height and width"),
+    (
+        "dualcost formula resnet18 --conv dual --symbols B,H,W,G --python -o resnet18_cost.py",
+        "as a function that needs no dualcost",
+    ),
 )
 
 
@@ -43,12 +48,17 @@ def formula(
         str,
         typer.Option(help="Find the G from which doubling it saves less than this.", metavar="X%"),
     ] = "5%",
-    latex: Annotated[bool, typer.Option("--latex", help="Write LaTeX.")] = False,
+    latex: options.Latex = False,
     python: Annotated[
-        bool, typer.Option("--python", help="Write functions that need nothing but Python.")
+        bool,
+        typer.Option(
+            "--python",
+            help="Write functions that need nothing but Python.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    json: options.Json = False,
+    output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:
     """Give MACs and parameters in closed form.

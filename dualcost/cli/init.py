@@ -7,19 +7,28 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 
 EXAMPLES = (
-    "Examples: dualcost init resnet50 · dualcost init models.py:small --input 1x3x32x32 · "
-    "dualcost init resnet50 --conv dual --G 4 --headroom 10%"
+    ("dualcost init resnet50", "first budgets, in pyproject.toml"),
+    ("dualcost init models.py:small --input 1x3x32x32", "for your own model"),
+    (
+        "dualcost init resnet50 --conv dual --G 4 --headroom 10%",
+        "for a rewritten network, with more room",
+    ),
 )
 
 
 def init(
     models: Annotated[
         list[str],
-        typer.Argument(help="Names, as of `profile`.", metavar="MODEL...", show_default=False),
+        typer.Argument(
+            help="Names, as of `profile`.",
+            metavar="MODEL...",
+            autocompletion=candidates.models,
+            show_default=False,
+        ),
     ],
     input: options.Input = None,
     conv: options.Conv = None,

@@ -6,9 +6,14 @@ from typing import Annotated
 
 import typer
 
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 
-EXAMPLES = "Examples: dualcost list · dualcost list 'resnet*' · dualcost list 'zoo:*' --json"
+EXAMPLES = (
+    ("dualcost list", "all of them"),
+    ("dualcost list 'resnet*'", "those that fit a pattern"),
+    ("dualcost list 'zoo:*' --json", "the paper's networks, as JSON"),
+)
 
 
 def list_networks(
@@ -17,11 +22,12 @@ def list_networks(
         typer.Argument(
             help="A glob of names, such as 'resnet*' or 'zoo:*'; or an exported model.pt2.",
             metavar="GLOB",
+            autocompletion=candidates.patterns,
         ),
     ] = "*",
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    unit: Annotated[str, typer.Option(help="auto, 1 (exact), K, M, G or T.")] = "auto",
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    json: options.Json = False,
+    unit: options.Unit = "auto",
+    debug: options.Debug = False,
 ) -> None:
     """List the networks known by name.
 

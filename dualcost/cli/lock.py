@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.check import ConfigFile, Jobs, configuration
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode
 
 EXAMPLES = (
-    "Examples: dualcost lock · dualcost lock --tighten · "
-    'dualcost lock --accept params --reason "a wider head, see #12"'
+    ("dualcost lock", "keep what the models cost today"),
+    ("dualcost lock --tighten", "keep only what fell"),
+    (
+        'dualcost lock --accept params --reason "a wider head, see #12"',
+        "let one metric rise, and say why",
+    ),
 )
 
 
@@ -28,6 +32,7 @@ def lock(
         typer.Option(
             help="Let this metric rise by more than the ratchet allows; may be repeated.",
             metavar="METRIC",
+            autocompletion=candidates.metrics,
             show_default=False,
         ),
     ] = None,
@@ -35,7 +40,7 @@ def lock(
         str, typer.Option(help="Why; it is kept in the file.", metavar="TEXT", show_default=False)
     ] = "",
     jobs: Jobs = 0,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Write what the models cost now to the lock file.

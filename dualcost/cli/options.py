@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dualcost.cli import candidates
+
 if TYPE_CHECKING:
     from dualcost.calibration import Calibration
     from dualcost.rewrite import Rewrite
 
+INPUT, COUNTED = "Which input", "What is counted"
 REWRITE = "What if"
 LATENCY = "How long it takes"
+VIEW, OUTPUT = "Which rows", "Output"
 
 Model = Annotated[
     str,
     typer.Argument(
         help="resnet50, torchvision:NAME, zoo:NAME, path/to/file.py:factory, "
         "package.module:factory, or an exported model.pt2. `dualcost list` shows the names.",
+        metavar="MODEL",
+        autocompletion=candidates.models,
         show_default=False,
     ),
 ]
@@ -28,6 +34,7 @@ Input = Annotated[
     typer.Option(
         help="Input as [name=]1x3x224x224[:dtype]; several times for several inputs.",
         metavar="SHAPE",
+        rich_help_panel=INPUT,
     ),
 ]
 Inputs = Annotated[
@@ -35,22 +42,67 @@ Inputs = Annotated[
     typer.Option(
         help="A factory of inputs, file.py:factory: a tensor, a tuple, or a dict by name.",
         metavar="FACTORY",
+        autocompletion=candidates.factories,
+        rich_help_panel=INPUT,
     ),
 ]
-Batch = Annotated[int | None, typer.Option(help="Replace the first number of every input.")]
+Batch = Annotated[
+    int | None,
+    typer.Option(help="Replace the first number of every input.", rich_help_panel=INPUT),
+]
+Convention = Annotated[
+    str,
+    typer.Option(
+        help="paper (convolutions, linear), torch (all products), fvcore, or all.",
+        metavar="CONVENTION",
+        autocompletion=candidates.conventions,
+        rich_help_panel=COUNTED,
+    ),
+]
+RulesFile = Annotated[
+    str | None,
+    typer.Option(
+        help="A Python file with rules for ops and modules.",
+        metavar="FILE",
+        rich_help_panel=COUNTED,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
+        metavar="DEVICE",
+        autocompletion=candidates.devices,
+        rich_help_panel=COUNTED,
+        show_default=False,
+    ),
+]
 Conv = Annotated[
     str | None,
     typer.Option(
         help="Replace convolutions by this kind: standard, dsc, group, het or dual.",
         metavar="KIND",
+        autocompletion=candidates.kinds,
         rich_help_panel=REWRITE,
     ),
 ]
 Groups = Annotated[
-    int | None, typer.Option("--G", help="Groups of group and dual.", rich_help_panel=REWRITE)
+    int | None,
+    typer.Option(
+        "--G",
+        help="Groups of group and dual.",
+        autocompletion=candidates.divisors,
+        rich_help_panel=REWRITE,
+    ),
 ]
 Parts = Annotated[
-    int | None, typer.Option("--P", help="1/P of het's kernels are K×K.", rich_help_panel=REWRITE)
+    int | None,
+    typer.Option(
+        "--P",
+        help="1/P of het's kernels are K×K.",
+        autocompletion=candidates.divisors,
+        rich_help_panel=REWRITE,
+    ),
 ]
 Where = Annotated[
     str,
@@ -58,6 +110,7 @@ Where = Annotated[
         help="Which sites: default, stride-1, separable, inverted-residual, or terms such "
         "as “kernel=3 stride=1 M>=64 path=layer3.*”.",
         metavar="RULE",
+        autocompletion=candidates.rules,
         rich_help_panel=REWRITE,
     ),
 ]
@@ -67,6 +120,7 @@ But = Annotated[
         help="An exception, “RULE: G=8”, “RULE: het P=4” or “RULE: keep”; may be repeated, "
         "the first wins.",
         metavar="EXCEPTION",
+        autocompletion=candidates.exceptions,
         rich_help_panel=REWRITE,
     ),
 ]
@@ -75,6 +129,7 @@ Policy = Annotated[
     typer.Option(
         help="Where G or P does not divide the channels: refuse, keep, gcd or fallback:N.",
         metavar="POLICY",
+        autocompletion=candidates.policies,
         rich_help_panel=REWRITE,
     ),
 ]
@@ -83,6 +138,7 @@ Bias = Annotated[
     typer.Option(
         help="keep the biases of what is replaced, or drop them.",
         metavar="keep|drop",
+        autocompletion=candidates.biases,
         rich_help_panel=REWRITE,
     ),
 ]
@@ -116,6 +172,28 @@ AnyMachine = Annotated[
 ChannelsLast = Annotated[
     bool,
     typer.Option("--channels-last", help="In this memory format.", rich_help_panel=LATENCY),
+]
+Unit = Annotated[
+    str,
+    typer.Option(
+        help="auto, 1 (exact), K, M, G or T.",
+        metavar="UNIT",
+        autocompletion=candidates.units,
+        rich_help_panel=OUTPUT,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.", rich_help_panel=OUTPUT)]
+Csv = Annotated[
+    bool,
+    typer.Option("--csv", help="Write comma-separated values.", rich_help_panel=OUTPUT),
+]
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Write Markdown.", rich_help_panel=OUTPUT)
+]
+Latex = Annotated[bool, typer.Option("--latex", help="Write LaTeX.", rich_help_panel=OUTPUT)]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write to a file.", rich_help_panel=OUTPUT),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -204,7 +282,7 @@ def uncalibrated(path: Path | None, any_machine: bool, channels_last: bool, want
     """Refuse words that say how to predict where nothing is predicted.
 
     Raises:
-        UsageError: one was given; `wanted` is what would ask for a prediction.
+        UsageError: one was given; `wanted` is the hint how to ask for a prediction.
     """
     from dualcost.errors import UsageError
 
@@ -215,7 +293,7 @@ def uncalibrated(path: Path | None, any_machine: bool, channels_last: bool, want
     }
     for option, present in given.items():
         if present:
-            raise UsageError(f"{option} says how to predict a latency", f"add {wanted}")
+            raise UsageError(f"{option} says how to predict a latency", wanted)
 
 
 def calibrated(path: Path | None, any_machine: bool) -> Calibration:

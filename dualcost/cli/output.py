@@ -38,7 +38,12 @@ def deliver(text: str, output: Path | None) -> None:
         OutputError: the file cannot be written.
     """
     if output is None:
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+        except UnicodeEncodeError:
+            from dualcost.render.glyphs import encodable
+
+            sys.stdout.write(encodable(text, sys.stdout.encoding))
     else:
         write_atomically(output, text.encode())
         announce(f"wrote {output}")

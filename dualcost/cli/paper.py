@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dualcost.cli import candidates, options
 from dualcost.cli.bench import Device
 from dualcost.cli.output import announce, deliver
 from dualcost.cli.paper_latency import BUDGET, latency
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from dualcost.paper.comparison import ComparedRow
 
 EXAMPLES = (
-    "Examples: dualcost paper · dualcost paper table5 · dualcost paper V --csv · "
-    "dualcost paper claims · dualcost paper plot table1 -o figures · "
-    "dualcost paper latency · dualcost paper latency VI --budget 10s --json"
+    ("dualcost paper", "how much of the paper is confirmed"),
+    ("dualcost paper table5", "one table, cell by cell"),
+    ("dualcost paper V --csv", "the same for a spreadsheet"),
+    ("dualcost paper claims", "what the paper says in words, judged"),
+    ("dualcost paper plot table1 -o figures", "a table as a figure"),
+    ("dualcost paper latency VI --budget 10s --json", "its networks raced on this machine"),
 )
 
 CLAIMS, PLOT, LATENCY = "claims", "plot", "latency"
+RACE = "How latency is measured"
 
 
 def paper(
@@ -31,29 +36,37 @@ def paper(
         typer.Argument(
             help="Nothing: a summary; tables (table5 or V); claims; plot or latency, and tables.",
             metavar="[WHAT]...",
+            autocompletion=candidates.parts_of_paper,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Write comma-separated values.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown.")] = False,
+    json: options.Json = False,
+    csv: options.Csv = False,
+    markdown: options.Markdown = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A file; of plot, the folder (by default, this one)."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="A file; of plot, the folder (by default, this one).",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = None,
     budget: Annotated[
         str | None,
         typer.Option(
-            help=f"Of latency: end after so much measuring for each variant (default {BUDGET}).",
+            help=f"End after so much measuring for each variant (default {BUDGET}).",
             metavar="TIME",
+            rich_help_panel=RACE,
         ),
     ] = None,
     device: Annotated[
         Device | None,
         typer.Option(
-            help="Of latency: where to measure; by default on the processor, and on a GPU if any.",
+            help="Where to measure; by default on the processor, and on a GPU if any.",
+            rich_help_panel=RACE,
         ),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: options.Debug = False,
 ) -> None:
     """Recompute the paper's tables and claims.
 

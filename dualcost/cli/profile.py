@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options, suggestion
 from dualcost.cli.output import announce, deliver
 
 if TYPE_CHECKING:
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from dualcost.site import Network
 
 EXAMPLES = (
-    "Examples: dualcost profile resnet50 --conv dual --G 4 · "
-    "dualcost profile resnet50 --depth 1 · "
-    "dualcost profile mobilenet_v2 --conv dual --G 8 --where inverted-residual · "
-    "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json"
+    (
+        "dualcost profile resnet50 --conv dual --G 4",
+        "each layer as it is, and with dual convolutions",
+    ),
+    ("dualcost profile resnet50 --depth 1", "the stages of a network, as it is"),
+    (
+        "dualcost profile mobilenet_v2 --conv dual --G 8 --where inverted-residual",
+        "whole blocks replaced",
+    ),
+    (
+        "dualcost profile model.py:make --input 1x3x64x64 --format json -o cost.json",
+        "your own model, as JSON in a file",
+    ),
 )
-
-VIEW, OUTPUT = "Which rows", "Output"
 
 
 class Format(StrEnum):
@@ -37,27 +44,14 @@ class Format(StrEnum):
 
 
 def profile(
+    context: typer.Context,
     model: options.Model,
     input: options.Input = None,
     inputs: options.Inputs = None,
     batch: options.Batch = None,
-    rules: Annotated[
-        str | None,
-        typer.Option(help="A Python file with rules for ops and modules.", metavar="FILE"),
-    ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            help="Run on real tensors there, cpu or cuda; default: on tensors without values.",
-            show_default=False,
-        ),
-    ] = "",
-    convention: Annotated[
-        str,
-        typer.Option(
-            help="What is counted: paper (convolutions, linear), torch (all products), fvcore, all."
-        ),
-    ] = "torch",
+    rules: options.RulesFile = None,
+    device: options.Device = "",
+    convention: options.Convention = "torch",
     conv: options.Conv = None,
     groups: options.Groups = None,
     parts: options.Parts = None,
@@ -87,31 +81,39 @@ def profile(
     ] = False,
     depth: Annotated[
         int | None,
-        typer.Option(help="Fold rows below this depth of the module tree.", rich_help_panel=VIEW),
+        typer.Option(
+            help="A tree of modules down to this depth, each with its sum.",
+            rich_help_panel=options.VIEW,
+        ),
     ] = None,
     sort: Annotated[
         str,
-        typer.Option(help="order, macs, params, saved or path.", rich_help_panel=VIEW),
+        typer.Option(
+            help="order, macs, params, saved or path; with --depth within each module.",
+            metavar="ORDER",
+            autocompletion=candidates.sorts,
+            rich_help_panel=options.VIEW,
+        ),
     ] = "order",
     top: Annotated[
-        int, typer.Option(help="Show this many rows; 0 shows all.", rich_help_panel=VIEW)
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="This many rows (of each module), and the rest in one; 0: all. Default: all in "
+            "files; on screen, above 30 layers, modules as deep as 30 lines allow.",
+            show_default=False,
+            rich_help_panel=options.VIEW,
+        ),
+    ] = None,
     format: Annotated[
         Format | None,
         typer.Option(
             help="Default: by the ending of --output, else table.",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write to a file.", rich_help_panel=OUTPUT),
-    ] = None,
-    unit: Annotated[
-        str,
-        typer.Option(help="auto, 1 (exact), K, M, G or T.", rich_help_panel=OUTPUT),
-    ] = "auto",
+    output: options.Output = None,
+    unit: options.Unit = "auto",
     debug: options.Debug = False,
 ) -> None:
     """Count MACs, FLOPs and parameters of a network, layer by layer.
@@ -139,7 +141,11 @@ def profile(
         from dualcost.latency import timed
 
         result = timed(result, network, learnt, channels_last=channels_last, foreign=any_machine)
-    deliver(_written(result, format or _by_ending(output), depth, sort, top, unit, output), output)
+    footer = suggestion.footer(context, network, result)
+    deliver(
+        _written(result, format or _by_ending(output), depth, sort, top, unit, output, footer),
+        output,
+    )
 
 
 def _calibration(
@@ -153,7 +159,7 @@ def _calibration(
         UnmeasuredError: this machine has not been calibrated.
     """
     if not asked:
-        options.uncalibrated(path, any_machine, channels_last, "--latency")
+        options.uncalibrated(path, any_machine, channels_last, "add --latency")
         return None
     return options.calibrated(path, any_machine)
 
@@ -175,30 +181,31 @@ def _written(
     format: Format,
     depth: int | None,
     sort: str,
-    top: int,
+    top: int | None,
     unit: str,
     output: Path | None,
+    footer: list[tuple[str, str]],
 ) -> str:
-    from dualcost.listing import listing
+    from dualcost.listing import listing, ordered
 
     if format is Format.JSON:
         from dualcost.render.json import profile_json
 
         return profile_json(result)
-    if format is Format.CSV and depth is None:
-        from dualcost.listing import ordered
-        from dualcost.render.csv import rows_csv
-
-        return rows_csv(ordered(result.rows, sort, top))
-    rows = listing(result, depth, sort, top)
     if format is Format.CSV:
         from dualcost.render.csv import rows_csv
 
-        return rows_csv(rows)
+        if depth is None:
+            return rows_csv(ordered(result.rows, sort, top or 0))
+        return rows_csv(listing(result, depth, sort, top or 0))
     if format is Format.MARKDOWN:
         from dualcost.render.markdown import profile_markdown
 
-        return profile_markdown(result, rows, unit)
+        return profile_markdown(result, listing(result, depth, sort, top or 0), unit)
+    from dualcost.outline import outline
     from dualcost.render.table import as_text, profile_table
 
-    return as_text(lambda width: profile_table(result, rows, unit, width), output)
+    if output is not None and depth is None:
+        top = top or 0  # a file has room for every layer
+    lines = outline(result, depth, sort, top)
+    return as_text(lambda width: profile_table(result, lines, unit, width, footer), output)

@@ -11,9 +11,12 @@ from dualcost.cli import options
 from dualcost.cli.output import announce, deliver
 
 EXAMPLES = (
-    "Examples: dualcost roofline resnet50 · "
-    "dualcost roofline vgg16 --conv dual --G 8 -o vgg16.png · "
-    "dualcost roofline resnet50 --conv het --P 4 --channels-last --json"
+    ("dualcost roofline resnet50", "which layers wait for memory, which compute"),
+    ("dualcost roofline vgg16 --conv dual --G 8 -o vgg16.png", "before and after, as a figure"),
+    (
+        "dualcost roofline resnet50 --conv het --P 4 --channels-last --json",
+        "in another memory format, as JSON",
+    ),
 )
 
 
@@ -31,11 +34,14 @@ def roofline(
     channels_last: options.ChannelsLast = False,
     calibration: options.CalibrationFile = None,
     any_machine: options.AnyMachine = False,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    json: options.Json = False,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="A .png, .svg or .pdf figure; with --json, a file of JSON."
+            "--output",
+            "-o",
+            help="A .png, .svg or .pdf figure; with --json, a file of JSON.",
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     debug: options.Debug = False,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode
 
 EXAMPLES = (
-    'Examples: dualcost solve resnet50 "params <= 20M" "macs <= 2.7G" --conv dual · '
-    'dualcost solve resnet50 "peak-activations <= 10MiB" --conv het --for P · '
-    'dualcost solve resnet50 "macs <= 5G" --conv dual --G 4 --for resolution'
+    (
+        'dualcost solve resnet50 "params <= 20M" "macs <= 2.7G" --conv dual',
+        "the smallest G that satisfies both",
+    ),
+    ('dualcost solve resnet50 "params <= 18M" --conv het --for P', "the same for het"),
+    (
+        'dualcost solve resnet50 "macs <= 5G" --conv dual --G 4 --for resolution',
+        "the largest picture",
+    ),
 )
 
 
@@ -36,13 +41,12 @@ def solve(
             help="G, P, resolution (height = width), batch, height, width, depth or length. "
             "Default: the letter of --conv.",
             metavar="WHAT",
+            autocompletion=candidates.variables,
         ),
     ] = "",
     input: options.Input = None,
     batch: options.Batch = None,
-    convention: Annotated[
-        str, typer.Option(help="What is counted: paper, torch, fvcore or all.")
-    ] = "torch",
+    convention: options.Convention = "torch",
     conv: options.Conv = None,
     groups: options.Groups = None,
     parts: options.Parts = None,
@@ -50,8 +54,8 @@ def solve(
     but: options.But = None,
     indivisible: options.Policy = "refuse",
     bias: options.Bias = "keep",
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    json: options.Json = False,
+    output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:
     """Find the smallest G, or the largest input, that fits.

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options, pages
 from dualcost.cli.output import announce, deliver
 from dualcost.cli.stream import Stream, form_of
 from dualcost.errors import ExitCode, UsageError
@@ -19,17 +18,26 @@ if TYPE_CHECKING:
     from dualcost.sweeps import Study
 
 EXAMPLES = (
-    "Examples: dualcost sweep · "
-    "dualcost sweep resnet50 vgg16 --conv dual,group,het --G 1..32 --plot · "
-    "dualcost sweep resnet50 --input 1x3x160x160 --input 1x3x224x224 --plot sizes.svg · "
-    "dualcost sweep 'model.py:make' --conv dual --G 2..8:2 --resume sweep.csv --jobs 2"
+    ("dualcost sweep", "the paper's ImageNet networks, every kind and G"),
+    (
+        "dualcost sweep resnet50 vgg16 --conv dual,group,het --G 1..32 --plot",
+        "two networks, and a plot in the terminal",
+    ),
+    (
+        "dualcost sweep resnet50 --input 1x3x160x160 --input 1x3x224x224 --plot sizes.svg",
+        "two sizes of input, and a figure",
+    ),
+    (
+        "dualcost sweep model.py:make --conv dual --G 2..8:2 --resume sweep.csv --jobs 2",
+        "a long one, which goes on where it was stopped",
+    ),
 )
 
-VIEW, OUTPUT, RUN = "Which rows", "Output", "How it runs"
+RUN = "How it runs"
 TERMINAL = "-"
 
 
-class SweepCommand(TyperCommand):
+class SweepCommand(pages.Command):
     """A command whose --plot may stand without a file."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -53,6 +61,7 @@ def sweep(
         typer.Argument(
             help="Names as for `profile`; none: the paper's ImageNet networks, by its rules.",
             metavar="[MODEL]...",
+            autocompletion=candidates.models,
             show_default=False,
         ),
     ] = None,
@@ -61,15 +70,20 @@ def sweep(
         typer.Option(
             help="A size, as 1x3x224x224; may be repeated. Tensors of one input: ids=…,mask=….",
             metavar="SHAPE",
+            rich_help_panel=options.INPUT,
         ),
     ] = None,
-    batch: Annotated[str | None, typer.Option(help="Batches, as 1,8.", metavar="SPAN")] = None,
-    convention: Annotated[str, typer.Option(help="What is counted, as for profile.")] = "torch",
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Batches, as 1,8.", metavar="SPAN", rich_help_panel=options.INPUT),
+    ] = None,
+    convention: options.Convention = "torch",
     conv: Annotated[
         str | None,
         typer.Option(
             help="Kinds, as dual,group,het; by default all.",
             metavar="KINDS",
+            autocompletion=candidates.several_kinds,
             rich_help_panel=options.REWRITE,
         ),
     ] = None,
@@ -96,6 +110,7 @@ def sweep(
         typer.Option(
             help="Which sites, as for profile; each further --where is swept too.",
             metavar="RULE",
+            autocompletion=candidates.rules,
             rich_help_panel=options.REWRITE,
         ),
     ] = None,
@@ -107,7 +122,7 @@ def sweep(
         typer.Option(
             "--latency",
             help="Predict latencies on this machine (see `calibrate`).",
-            rich_help_panel=VIEW,
+            rich_help_panel=options.VIEW,
         ),
     ] = False,
     calibration: options.CalibrationFile = None,
@@ -117,7 +132,7 @@ def sweep(
         typer.Option(
             "--pareto",
             help="Keep the rows of each model and input that no other beats in both --x and --y.",
-            rich_help_panel=VIEW,
+            rich_help_panel=options.VIEW,
         ),
     ] = False,
     plot: Annotated[
@@ -125,7 +140,7 @@ def sweep(
         typer.Option(
             help="Plot to a .png, .svg or .pdf file; without FILE in the terminal.",
             metavar="[FILE]",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     x: Annotated[
@@ -134,30 +149,30 @@ def sweep(
             "--x",
             help="params, macs, traffic, weights, peak or latency.",
             metavar="METRIC",
-            rich_help_panel=OUTPUT,
+            autocompletion=candidates.axes,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = "params",
     y: Annotated[
         str,
-        typer.Option("--y", help="The same, upwards.", metavar="METRIC", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--y",
+            help="The same, upwards.",
+            metavar="METRIC",
+            autocompletion=candidates.axes,
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = "macs",
-    json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Write JSON.")
-    ] = False,
-    csv: Annotated[
-        bool,
-        typer.Option("--csv", rich_help_panel=OUTPUT, help="Write comma-separated values."),
-    ] = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", rich_help_panel=OUTPUT, help="Write Markdown.")
-    ] = False,
+    json: options.Json = False,
+    csv: options.Csv = False,
+    markdown: options.Markdown = False,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             help="Write to a file, row by row; its ending may say the form.",
-            rich_help_panel=OUTPUT,
+            rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     resume: Annotated[
@@ -209,7 +224,7 @@ def sweep(
     )
     _check_names(models or ())
     if not latency:
-        options.uncalibrated(calibration, any_machine, False, "--latency")
+        options.uncalibrated(calibration, any_machine, False, "add --latency")
     learnt = options.calibrated(calibration, any_machine) if latency else None
     stream = Stream(form, output, resume, (x, y) if pareto else None, latency)
     rows = _stream(studies, stream, jobs, learnt)

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from dualcost.render.verification import Verification
 
 EXAMPLES = (
-    "Examples: dualcost verify resnet50 · dualcost verify resnet50 --conv dual --G 4 · "
-    "dualcost verify vit_b_16 --explain-diff fvcore · "
-    "dualcost verify model.py:make --input 1x3x64x64 --json"
+    ("dualcost verify resnet50", "the network as it is, counted by others"),
+    ("dualcost verify resnet50 --conv dual --G 4", "and really converted"),
+    ("dualcost verify vit_b_16 --explain-diff fvcore", "why fvcore counts otherwise, op by op"),
+    ("dualcost verify model.py:make --input 1x3x64x64 --json", "your own model, as JSON"),
 )
 
 
@@ -48,8 +49,8 @@ def verify(
     limit: Annotated[
         float, typer.Option(help="Seconds that fvcore may take.", metavar="SECONDS", min=1.0)
     ] = 300.0,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file.")] = None,
+    json: options.Json = False,
+    output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:
     """Check a profile by independent counters.

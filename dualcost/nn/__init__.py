@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         DualConv2d,
         GroupConv2d,
         HetConv2d,
+        RecipeConv2d,
     )
     from dualcost.nn.rules import count_module, count_op
 
@@ -21,6 +22,7 @@ __all__ = [
     "DualConv2d",
     "GroupConv2d",
     "HetConv2d",
+    "RecipeConv2d",
     "count_module",
     "count_op",
 ]

@@ -14,7 +14,8 @@ padding and dilation ask for that, so that both maps have one size.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -338,7 +339,20 @@ class DepthwiseSeparableConv2d(RecipeConv2d):
     kind = KINDS["dsc"]
 
 
+Layer = RecipeConv2d | nn.Conv2d
+
 MODULES: dict[str, type[RecipeConv2d]] = {
     module.kind.name: module
     for module in (DualConv2d, HetConv2d, GroupConv2d, DepthwiseSeparableConv2d)
 }
+
+
+@cache
+def layer_of(kind: ConvKind) -> Callable[..., Layer]:
+    """What makes the layers of a kind; for a kind of one's own, a class that is made of it."""
+    if kind is KINDS["standard"]:
+        return nn.Conv2d
+    known = MODULES.get(kind.name)
+    if known is not None and known.kind is kind:
+        return known
+    return type(f"{kind.name.capitalize()}Conv2d", (RecipeConv2d,), {"kind": kind})

@@ -15,8 +15,8 @@ from torch import nn
 
 from dualcost.conversion import COPY, FRESH, Start, check_init
 from dualcost.errors import ModelError
-from dualcost.nn.blocks import MODULES, HetConv2d, check_implementation
-from dualcost.nn.initial import Layer, copy_kernel
+from dualcost.nn.blocks import HetConv2d, Layer, check_implementation, layer_of
+from dualcost.nn.initial import copy_kernel
 from dualcost.nn.inputs import Example
 from dualcost.nn.trace import trace
 from dualcost.profiles import profile
@@ -195,12 +195,8 @@ class _Conversion:
             "dtype": like.dtype,
         }
         kind = replacement.kind
-        layer: Layer
-        if kind.name in MODULES:
-            words |= {kind.letter: divisor} if kind.letter else {}
-            layer = MODULES[kind.name](site.M, site.N, old.kernel_size, **words)  # type: ignore[arg-type]  # nn.Conv2d says tuple[int, ...]
-        else:
-            layer = nn.Conv2d(site.M, site.N, old.kernel_size, **words)  # type: ignore[arg-type]  # as above
+        words |= {kind.letter: divisor} if kind.letter else {}
+        layer = layer_of(kind)(site.M, site.N, old.kernel_size, **words)
         if isinstance(layer, HetConv2d):
             layer.implementation = self.implementation
         weights = tuple(name for index in replacement.ops for name in self.ops[index].parameters)

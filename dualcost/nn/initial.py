@@ -18,9 +18,8 @@ from torch import Tensor, nn
 
 from dualcost.conversion import Start
 from dualcost.errors import ModelError
-from dualcost.nn.blocks import RecipeConv2d
-
-Layer = RecipeConv2d | nn.Conv2d
+from dualcost.kinds import KINDS
+from dualcost.nn.blocks import Layer, RecipeConv2d
 
 
 @torch.no_grad()
@@ -33,7 +32,8 @@ def copy_kernel(layer: Layer, old: nn.Conv2d, path: str) -> Start:
         path: where it stands, for the report and for errors.
 
     Raises:
-        ModelError: the old kernel has no values (meta), or they are not finite.
+        ModelError: the old kernel has no values (meta), or they are not finite; or a chain of one's
+            own has no nearest kernel that is known.
     """
     if old.weight.is_meta:
         raise ModelError(
@@ -44,6 +44,11 @@ def copy_kernel(layer: Layer, old: nn.Conv2d, path: str) -> Start:
     if not wanted.isfinite().all():
         raise ModelError(
             f"{path} has a weight that is not finite", "nothing is near it: use init fresh"
+        )
+    if isinstance(layer, RecipeConv2d) and layer.kind.chained and layer.kind != KINDS["dsc"]:
+        raise ModelError(
+            f"{path}: how the chain {layer.kind.name} would start from an old kernel is not known",
+            "use init fresh",
         )
     if not isinstance(layer, RecipeConv2d):
         layer.weight.copy_(wanted)

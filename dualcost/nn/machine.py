@@ -1,20 +1,16 @@
-"""Which machine this is: asked of torch, psutil and the operating system."""
+"""Which machine this is: asked of torch, and of the operating system."""
 
 from __future__ import annotations
 
-import platform
 import re
-from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
+from dualcost import hardware
 from dualcost.calibration import Calibration, check_machine, read
 from dualcost.errors import UsageError
 from dualcost.machine import Machine
-
-CACHES = Path("/sys/devices/system/cpu/cpu0/cache")  # Linux; elsewhere torch may know
 
 
 def here(threads: int = 1, device: str = "cpu") -> Machine:
@@ -27,16 +23,16 @@ def here(threads: int = 1, device: str = "cpu") -> Machine:
     if gpu and not torch.cuda.is_available():
         raise UsageError("torch finds no GPU on this machine", "leave --device cuda out")
     known = _capabilities()
-    caches = _caches()
+    caches = hardware.caches()
     return Machine(
         processor=_processor(known),
         instructions=_instructions(),
-        cores=len(psutil.Process().cpu_affinity()) if _has_affinity() else psutil.cpu_count() or 0,
+        cores=hardware.cores(),
         l1d_bytes=caches.get("1", 0) or int(known.get("l1d_cache_size", 0)),
         l2_bytes=caches.get("2", 0) or int(known.get("l2_cache_size", 0)),
         l3_bytes=caches.get("3", 0),
-        memory_bytes=psutil.virtual_memory().total,
-        system=f"{platform.system()} {platform.machine()}",
+        memory_bytes=hardware.memory_bytes(),
+        system=hardware.system(),
         torch=str(torch.__version__),
         onednn=_onednn(),
         device="cuda" if gpu else "cpu",
@@ -45,6 +41,11 @@ def here(threads: int = 1, device: str = "cpu") -> Machine:
         cudnn=str(torch.backends.cudnn.version() or "") if gpu else "",  # type: ignore[no-untyped-call]  # torch's
         threads=threads,
     )
+
+
+def best() -> Machine:
+    """This machine, with its GPU where torch finds one."""
+    return here(torch.get_num_threads(), "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def own_calibration() -> Calibration:
@@ -66,39 +67,12 @@ def _capabilities() -> dict[str, Any]:
 
 
 def _processor(known: dict[str, Any]) -> str:
-    return str(known.get("cpu_name") or _in_cpuinfo() or platform.processor() or "unknown")
-
-
-def _in_cpuinfo() -> str:
-    """The name in Linux's list of processors, which platform.processor() does not read."""
-    path = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*: (.+)$", path.read_text(), re.M) if path.exists() else None
-    return found[1].strip() if found else ""
+    return str(known.get("cpu_name") or hardware.processor() or "unknown")
 
 
 def _instructions() -> str:
     name = torch.backends.cpu.get_cpu_capability()
     return "" if name in ("DEFAULT", "NO AVX") else name
-
-
-def _has_affinity() -> bool:
-    return hasattr(psutil.Process, "cpu_affinity")  # not on macOS
-
-
-def _caches() -> dict[str, int]:
-    """Bytes of the data caches of one core by level, as Linux tells them."""
-    found = {}
-    for index in CACHES.glob("index*"):
-        try:
-            kind, level, text = (
-                (index / name).read_text().strip() for name in ("type", "level", "size")
-            )
-        except OSError:  # a virtual machine may hide one
-            continue
-        size = re.fullmatch(r"(\d+)([KM]?)", text)
-        if kind != "Instruction" and size:
-            found[level] = int(size[1]) * {"": 1, "K": 2**10, "M": 2**20}[size[2]]
-    return found
 
 
 def _onednn() -> str:

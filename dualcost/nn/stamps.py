@@ -16,6 +16,7 @@ from dualcost.measurement import BETWEEN
 
 Clock = Callable[[], int]
 SHORTEST_NS = 200_000  # of a segment; hooks take about 1 % of that
+LOOKS = 5  # forwards whose least times decide which leaves stamp
 
 
 class Stamps:
@@ -73,15 +74,20 @@ class Stamps:
         return [end - start for start, end in pairs], [*self._ended]
 
     def choose(self, call: Callable[[], Any]) -> None:
-        """Keep only leaves after which SHORTEST_NS have passed, as one forward shows it."""
+        """Keep only leaves after which SHORTEST_NS have passed, at the least of some forwards.
+
+        What one forward shows depends on what disturbed it, and the sum of least times depends on
+        how many segments it has: equals must be cut alike.
+        """
         if self._layers:
             return
         with self.on():
-            segments, ended = self.forward(call)
+            looks = [self.forward(call) for _ in range(LOOKS)]
+        alike = [segments for segments, ended in looks if ended == looks[-1][1]]
         self._chosen.clear()
         passed = 0
-        for nanoseconds, path in zip(segments, ended, strict=True):
-            passed += nanoseconds
+        for times, path in zip(zip(*alike, strict=True), looks[-1][1], strict=True):
+            passed += min(times)
             if passed >= SHORTEST_NS and path != BETWEEN:
                 self._chosen.add(path)
                 passed = 0

@@ -59,7 +59,7 @@ def _lines(lines: Sequence[Line], metrics: Sequence[str], sides: int) -> Table:
     for metric in metrics:
         _add_columns(table, f"{TITLES[metric]} ", sides)
     for line in lines:
-        cells: list[str | Text] = [_name(line), _kind(line)]
+        cells: list[str | Text] = [line_name(line), line_kind(line)]
         for metric in metrics:
             cells += _cells(line.values(metric), metric)
         table.add_row(*cells, style="" if line.changed else "dim")
@@ -73,7 +73,8 @@ def _add_columns(table: Table, title: str, sides: int) -> None:
             table.add_column("change", justify="right", no_wrap=True)
 
 
-def _name(line: Line) -> Text:
+def line_name(line: Line) -> Text:
+    """Its path, another name that it has elsewhere, and how many layers it stands for."""
     text = Text(line.path)
     if line.renamed:
         text.append(f" ({line.renamed})", "dim")
@@ -83,7 +84,7 @@ def _name(line: Line) -> Text:
     return text
 
 
-def _kind(line: Line) -> str:
+def line_kind(line: Line) -> str:
     """What it is, and what it becomes; of the same kind twice only G or P."""
     kinds = dict.fromkeys("–" if layer is None else _kind_of(layer) for layer in line.layers)
     first, *others = kinds

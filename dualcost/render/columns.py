@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dualcost import units
 from dualcost.cost import ratio
+from dualcost.listing import MODULE, SEVERAL
 from dualcost.profiles import Profile, Row
 
 Value = int | float | str | bool | None
@@ -20,20 +21,26 @@ class Column:
         title: its heading.
         text: (profile, row, unit) → what stands in it.
         number: it is aligned to the right.
-        width: the narrowest terminal in which it is shown.
+        apart: what its entries are aligned on; "": on their ends.
+        leaves: where there is too little room, the highest number leaves first; 0 stays.
         only: the profiles in which it says something; None: all.
+        part: the part of the whole that a bar beside it shows; None: no bar.
+        sums: what is listed adds up in it. Of traffic, ops that count nothing have a part too.
     """
 
     title: str
     text: Callable[[Profile, Row, str], str]
     number: bool = True
-    width: int = 0
+    apart: str = ""
+    leaves: int = 0
     only: Callable[[Profile], bool] | None = None
+    part: Callable[[Profile, Row], float | None] | None = None
+    sums: bool = True
 
 
 def _kind(profile: Profile, row: Row, unit: str) -> str:
-    if row.folds > 1:
-        return row.becomes
+    if row.group in SEVERAL:
+        return row.becomes or (f"{row.folds} layers" if row.group == MODULE else "")
     if not row.replaced:
         return row.kind or row.group
     return f"{row.kind}→{row.becomes.partition(' ')[0]}"
@@ -62,17 +69,26 @@ def _out(profile: Profile, row: Row, unit: str) -> str:
     return f"{sides[0]}²" if len(sides) == 2 and sides[0] == sides[1] else units.size(sides)
 
 
-def _share(profile: Profile, row: Row, unit: str) -> str:
-    value = ratio(row.after.macs, profile.after.macs)
-    return units.percent(value) if value else ""
+def _of_macs(profile: Profile, row: Row) -> float | None:
+    return ratio(row.after.macs, profile.after.macs)
+
+
+def _of_time(profile: Profile, row: Row) -> float | None:
+    whole = profile.latency.after.seconds if profile.latency else 0.0
+    return row.time.seconds / whole if row.time and whole else None
+
+
+def _percent(
+    part: Callable[[Profile, Row], float | None],
+) -> Callable[[Profile, Row, str], str]:
+    def text(profile: Profile, row: Row, unit: str) -> str:
+        return units.percent(value) if (value := part(profile, row)) else ""
+
+    return text
 
 
 def _ratio(profile: Profile, row: Row, unit: str) -> str:
-    if row.before == row.after:
-        return ""
-    metric = "macs" if row.before.macs else "params"
-    value = ratio(getattr(row.after, metric), getattr(row.before, metric))
-    return f"{value:.3f}" if value is not None else ""
+    return f"{row.ratio:.3f}" if row.ratio is not None else ""
 
 
 def _rewritten(profile: Profile) -> bool:
@@ -98,42 +114,50 @@ def _timed(profile: Profile) -> bool:
 COLUMNS: tuple[Column, ...] = (
     Column("layer", lambda p, row, u: row.path or "(root)", number=False),
     Column("kind", _kind, number=False),
-    Column("M→N", _channels),
-    Column("K/s", _kernel),
-    Column("groups", _groups, width=100),
-    Column("out", _out),
+    Column("M→N", _channels, apart="→", leaves=3),
+    Column("K/s", _kernel, apart="/", leaves=2),
+    Column("groups", _groups, leaves=5),
+    Column("out", _out, leaves=4),
     Column(
-        "MACs before", lambda p, row, u: units.count(row.before.macs, u), width=120, only=_rewritten
+        "MACs before",
+        lambda p, row, u: units.count(row.before.macs, u),
+        apart=" ",
+        leaves=7,
+        only=_rewritten,
     ),
-    Column("MACs", lambda p, row, u: units.count(row.after.macs, u)),
+    Column("MACs", lambda p, row, u: units.count(row.after.macs, u), apart=" "),
     Column(
         "other ops",
         lambda p, row, u: units.count(row.after.operations, u),
+        apart=" ",
         only=_counts_operations,
     ),
     Column(
         "params before",
         lambda p, row, u: units.count(row.before.params, u),
-        width=120,
+        apart=" ",
+        leaves=8,
         only=_rewritten,
     ),
-    Column("params", lambda p, row, u: units.count(row.after.params, u)),
-    Column("traffic", lambda p, row, u: units.memory(row.after.traffic), width=120),
-    # beside times it says little, and they need its place
-    Column("share", _share, only=lambda profile: not _timed(profile)),
+    Column("params", lambda p, row, u: units.count(row.after.params, u), apart=" ", leaves=1),
+    Column(
+        "traffic",
+        lambda p, row, u: units.memory(row.after.traffic),
+        apart=" ",
+        leaves=6,
+        sums=False,
+    ),
+    Column("share", _percent(_of_macs), only=lambda p: not _timed(p), part=_of_macs),
     Column("ratio", _ratio, only=_rewritten),
     Column("~ms", _milliseconds, only=_timed),
+    Column("of time", _percent(_of_time), only=_timed, part=_of_time),
     Column("bound", _bound, number=False, only=_timed),
 )
 
 
-def columns(profile: Profile, width: int) -> tuple[Column, ...]:
-    """The columns that a table of this width has."""
-    return tuple(
-        column
-        for column in COLUMNS
-        if column.width <= width and (column.only is None or column.only(profile))
-    )
+def columns(profile: Profile) -> tuple[Column, ...]:
+    """The columns that say something about this profile."""
+    return tuple(column for column in COLUMNS if column.only is None or column.only(profile))
 
 
 def _size(name: str) -> Callable[[Row], Value]:
@@ -179,17 +203,17 @@ FIELDS: dict[str, Callable[[Row], Value]] = {
 }
 
 
-def _of_time(name: str) -> Callable[[Row], Value]:
+def _timing(name: str) -> Callable[[Row], Value]:
     return lambda row: getattr(row.time, name) if row.time else None
 
 
 # The same for rows with a predicted time, in seconds; they come after FIELDS.
 TIME_FIELDS: dict[str, Callable[[Row], Value]] = {
-    "latency_s": _of_time("seconds"),
-    "latency_lower_s": _of_time("lower_s"),
-    "latency_upper_s": _of_time("upper_s"),
-    "roofline_s": _of_time("roofline_s"),
-    "bound": _of_time("bound"),
+    "latency_s": _timing("seconds"),
+    "latency_lower_s": _timing("lower_s"),
+    "latency_upper_s": _timing("upper_s"),
+    "roofline_s": _timing("roofline_s"),
+    "bound": _timing("bound"),
 }
 
 

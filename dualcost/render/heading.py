@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dualcost import __version__, units
 from dualcost.cost import Cost
 from dualcost.estimate import Timing
+from dualcost.listing import FOLDED, MODULE, MORE
 from dualcost.profiles import Profile, Row
 from dualcost.site import CONVOLUTION, LINEAR, MATMUL, NORM
 
@@ -86,11 +89,24 @@ def totals(profile: Profile) -> list[tuple[str, Cost, Cost]]:
     return [(TITLES[name], *costs) for name, costs in profile.totals.items()]
 
 
-def sums(profile: Profile) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class Sum:
+    """An exact total: "parameters", "25,557,032", and after a rewrite what is left of it."""
+
+    label: str
+    before: str
+    after: str = ""
+    change: str = ""
+
+    @property
+    def text(self) -> str:
+        """In one line: "25,557,032 → 18,326,568  (0.717, -28.3%)"."""
+        return f"{self.before} → {self.after}  ({self.change})" if self.after else self.before
+
+
+def sums(profile: Profile) -> list[Sum]:
     """The exact totals, last and most important: MACs, FLOPs and parameters."""
     before, after = profile.before, profile.after
-    bound = "≥ " if profile.partial else ""
-    lines = []
     counts = [
         ("MACs", before.macs, after.macs),
         ("operations", before.operations, after.operations),
@@ -99,15 +115,16 @@ def sums(profile: Profile) -> list[tuple[str, str]]:
     ]
     if profile.convention.operations is None:
         del counts[1]
+    lines = []
     for label, old, new in counts:
-        bounded = bound if label != "parameters" else ""
-        text = f"{bounded}{old:,}"
-        if profile.rewrite is not None:
+        bound = "≥ " if profile.partial and label != "parameters" else ""
+        if profile.rewrite is None:
+            lines.append(Sum(label, f"{bound}{old:,}"))
+        else:
             change = (
                 f"{new / old:.3f}, {units.percent((new - old) / old)}" if old else "none before"
             )
-            text += f" → {bounded}{new:,}  ({change})"
-        lines.append((label, text))
+            lines.append(Sum(label, f"{bound}{old:,}", f"{bound}{new:,}", change))
     return lines
 
 
@@ -130,9 +147,11 @@ def latency(profile: Profile) -> list[tuple[str, str]]:
 
 
 def _band(timing: Timing) -> str:
-    """A time and the ends of its band, all in the unit of the time."""
+    """A time and the ends of its band, whose unit is said once: "~44.59 ms (40.21 to 48.98)"."""
     shown = [units.duration(t) for t in (timing.seconds, timing.lower_s, timing.upper_s)]
-    return f"~{shown[0]} ({shown[1]} to {shown[2]})"
+    unit = shown[0].partition(" ")[2]
+    low, high = (text.removesuffix(f" {unit}") for text in shown[1:])
+    return f"~{shown[0]} ({low} to {high})"
 
 
 def memory(profile: Profile) -> list[tuple[str, str]]:
@@ -172,14 +191,21 @@ def uncounted(profile: Profile) -> list[str]:
     if names:
         ran = ", ".join(f"{count} {name}" for name, count in sorted(names.items()))
         lines.append(f"ops that ran without MACs in this convention: {ran}")
-    if profile.unknown:
-        ops = ", ".join(f"{op} ({count})" for op, count in sorted(profile.unknown.items()))
-        lines.append(f"not counted, so that MACs are a lower bound: {ops}")
-    return lines
+    return [*lines, *not_counted(profile)]
+
+
+def not_counted(profile: Profile) -> list[str]:
+    """What ran and no rule knows, if anything."""
+    if not profile.unknown:
+        return []
+    ops = ", ".join(f"{op} ({count})" for op, count in sorted(profile.unknown.items()))
+    return [f"not counted, so that MACs are a lower bound: {ops}"]
 
 
 def row_style(row: Row) -> str:
     """How a terminal shows a row."""
+    if row.group in (FOLDED, MORE):
+        return "dim"
     if row.replaced:
-        return "bold cyan"
-    return "dim" if row.group == "folded" else ""
+        return "cyan" if row.group == MODULE else "bold cyan"
+    return ""

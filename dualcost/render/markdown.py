@@ -10,12 +10,10 @@ from dualcost.profiles import Profile, Row
 from dualcost.render import heading
 from dualcost.render.columns import columns
 
-WIDTH = 120  # pages are as wide as the widest terminal that shows all columns
-
 
 def profile_markdown(profile: Profile, rows: Sequence[Row], unit: str) -> str:
     """Heading, rows and totals."""
-    shown = columns(profile, WIDTH)
+    shown = columns(profile)
     layers = table(
         [column.title for column in shown],
         ([column.text(profile, row, unit) for column in shown] for row in rows),
@@ -31,7 +29,7 @@ def profile_markdown(profile: Profile, rows: Sequence[Row], unit: str) -> str:
         _totals(profile, unit),
         *(f"- {label}: {text}" for label, text in heading.memory(profile)),
         *(f"- **{label or 'note'}**: {text}" for label, text in heading.latency(profile)),
-        *(f"- **{label}**: {text}" for label, text in heading.sums(profile)),
+        *(f"- **{one.label}**: {one.text}" for one in heading.sums(profile)),
         *(f"- {line}" for line in heading.uncounted(profile)),
     ]
     return "\n".join(lines) + "\n"

@@ -13,25 +13,48 @@ from rich.text import Text
 
 from dualcost import units
 from dualcost.cost import Cost, ratio
-from dualcost.profiles import Profile, Row
+from dualcost.outline import Outline
+from dualcost.profiles import Profile
 from dualcost.render import heading
-from dualcost.render.columns import columns
+from dualcost.render.glyphs import aligned
+from dualcost.render.layers import layers, remark, whole
 from dualcost.rewrite import Rewritten
 
 
-def profile_table(profile: Profile, rows: Sequence[Row], unit: str, width: int) -> RenderableType:
-    """Heading, rows and totals for a terminal of this width."""
+def profile_table(
+    profile: Profile,
+    outline: Outline,
+    unit: str,
+    width: int,
+    footer: Sequence[tuple[str, str]] = (),
+) -> RenderableType:
+    """Heading, rows and totals for a terminal of this width; what matters most comes last.
+
+    Args:
+        profile: the profile.
+        outline: the lines of its table.
+        unit: of counts, one of `units.UNIT_NAMES`.
+        width: of the terminal.
+        footer: labels and commands, which are not wrapped, so that they can be copied.
+    """
+    commands = [whole(f"{label:{LABELS}}{text}") for label, text in footer]
+    for command in commands:
+        command.stylize("dim", 0, LABELS)
     return Group(
         Text(heading.title(profile), style="bold"),
         _pairs(heading.facts(profile)),
         "",
-        _layers(profile, rows, unit, width),
+        *layers(profile, outline, unit, width),
+        *(Text(line, style="dim") for line in filter(None, [remark(outline)])),
         *(Text(f"handled  {line}", style="yellow") for line in heading.handled(profile)),
         "",
-        _totals(profile, unit),
+        *_totals(profile, unit, width),
         *(Text(line, style="dim") for line in heading.uncounted(profile)),
         "",
-        _pairs(heading.memory(profile), bold=[*heading.latency(profile), *heading.sums(profile)]),
+        _pairs(heading.memory(profile)),
+        *commands,
+        "",
+        *_sums(profile),
     )
 
 
@@ -57,47 +80,51 @@ def plain_table(gap: int = 2) -> Table:
     return Table(box=None, padding=(0, gap, 0, 0), header_style="dim", pad_edge=False)
 
 
-def _pairs(lines: Sequence[tuple[str, str]], bold: Sequence[tuple[str, str]] = ()) -> Table:
-    """Labels and texts; what matters most comes last, and bold."""
+LABELS = 12  # the columns that labels take
+
+
+def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
+    """Labels and texts."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
-    table.add_column(style="dim")
+    table.add_column(style="dim", min_width=LABELS - 2)
     table.add_column(overflow="fold")
     for label, text in lines:
-        table.add_row(label, Text(text))
-    for label, text in bold:
-        table.add_row(label, Text(text, style="bold"))
+        table.add_row(label, Text(text, style=style))
     return table
 
 
-def _layers(profile: Profile, rows: Sequence[Row], unit: str, width: int) -> Table:
-    table = plain_table(gap=1)
-    shown = columns(profile, width)
-    for column in shown:
-        table.add_column(
-            column.title,
-            justify="right" if column.number else "left",
-            no_wrap=column.number,
-            overflow="fold",
-        )
-    for row in rows:
-        cells = (Text(column.text(profile, row, unit)) for column in shown)
-        table.add_row(*cells, style=heading.row_style(row))
-    return table
+def _sums(profile: Profile) -> list[RenderableType]:
+    """The exact totals, bold, and behind them the time if one was asked for."""
+    sums = heading.sums(profile)
+    widths = [max(len(getattr(one, side)) for one in sums) for side in ("before", "after")]
+    lines = []
+    for one in sums:
+        text = one.before.rjust(widths[0])
+        if one.after:
+            text += f" → {one.after.rjust(widths[1])}  ({one.change})"
+        lines.append((one.label, text))
+    return [_pairs([*lines, *reversed(heading.latency(profile))], "bold")]
 
 
-def _totals(profile: Profile, unit: str) -> Table:
-    table = plain_table()
-    rewritten = profile.rewrite is not None
-    table.add_column("")
-    for metric in ("MACs", "params"):
-        for title in (metric, "after", "ratio") if rewritten else (metric,):
-            table.add_column(title, justify="right")
+def _totals(profile: Profile, unit: str, width: int) -> list[Text]:
+    """Convolutions, linear layers and so on, and what they add up to, bold."""
+    sides = slice(None) if profile.rewrite is not None else slice(None, None, 3)
     lines = [*heading.totals(profile), ("total", profile.before, profile.after)]
-    for name, before, after in lines:
-        style = "bold" if name == "total" else ""
-        cells = [*_change(before, after, "macs", unit), *_change(before, after, "params", unit)]
-        table.add_row(name, *(cells if rewritten else cells[::3]), style=style)
-    return table
+    cells = [
+        [*_change(before, after, "macs", unit), *_change(before, after, "params", unit)]
+        for _, before, after in lines
+    ]
+    titles = ["MACs", "after", "ratio", "params", "after", "ratio"]
+    columns = [
+        [title, *aligned(column)] for title, *column in [*zip(titles, *cells, strict=True)][sides]
+    ]
+    columns = [[text.rjust(max(map(len, column))) for text in column] for column in columns]
+    names = ["", *(name for name, *_ in lines)]
+    columns.insert(0, [name.ljust(max(map(len, names))) for name in names])
+    rows = [*zip(*columns, strict=True)]
+    gap = "  " if sum(map(len, rows[0])) + 2 * len(rows[0]) - 2 <= width else " "
+    styles = ["dim", *[""] * (len(rows) - 2), "bold"]
+    return [whole(gap.join(row), style) for row, style in zip(rows, styles, strict=True)]
 
 
 def _change(before: Cost, after: Cost, metric: str, unit: str) -> tuple[str, str, str]:
@@ -117,7 +144,8 @@ def as_text(render: Callable[[int], RenderableType], output: Path | None) -> str
         width = console.width if "COLUMNS" in os.environ else PIPED_WIDTH
         console = Console(**PLAIN, width=width, color_system=None, force_terminal=False)
     with console.capture() as capture:
-        console.print(render(console.width))
+        # a line that is not wrapped, such as a command to be copied, is not cut either
+        console.print(render(console.width), crop=False)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 

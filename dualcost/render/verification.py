@@ -71,7 +71,8 @@ def verification_table(verification: Verification, listed: str = "") -> Renderab
         )
     if listed:
         parts += ["", _ops(verification, listed)]
-    return Group(*parts, "", _conclusion(verification))
+    passed = "bold" if verification.passed else "bold red"
+    return Group(*parts, "", Text(conclusion(verification), passed))
 
 
 def _checks(checks: tuple[Check, ...]) -> RenderableType:
@@ -124,13 +125,13 @@ def ops(verification: Verification, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def _conclusion(verification: Verification) -> Text:
+def conclusion(verification: Verification) -> str:
+    """How many agree, in one line."""
     if not any(not witness.failure for witness in verification.witnesses):
-        return Text("no counter could count this model: nothing was verified", "bold red")
+        return "no counter could count this model: nothing was verified"
     verdicts = Counter(check.verdict for check in verification.checks)
     words = {"agrees": "agree", "differs": "differ"}
-    shown = ", ".join(f"{count} {words.get(name, name)}" for name, count in verdicts.items())
-    return Text(shown, "bold" if verification.passed else "bold red")
+    return ", ".join(f"{count} {words.get(name, name)}" for name, count in verdicts.items())
 
 
 def verification_json(verification: Verification, listed: str = "") -> str:

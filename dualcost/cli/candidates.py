@@ -1,0 +1,292 @@
+"""The words that a shell may offer in each place: models, kinds, rules and the like.
+
+Every list is the one that the program reads its words by. Nothing here imports torch, sympy or a
+user's code: a shell waits for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from dualcost.rule import Candidate, Rule
+
+# a word, and what it means; "" where that is plain
+Words = list[tuple[str, str]]
+CODE, EXPORTED, REPORT = ".py", ".pt2", ".json"
+
+
+def _of(
+    module: str,
+    registry: str,
+    about: Callable[[Any], str] = lambda what: getattr(what, "about", ""),
+) -> Callable[[str], Words]:
+    """Offers what a registry has, with what `about` says of each entry if it is a mapping."""
+
+    def offered(incomplete: str) -> Words:
+        found = getattr(import_module(f"dualcost.{module}"), registry)
+        if isinstance(found, Mapping):
+            return [(name, about(what)) for name, what in found.items()]
+        return [(str(name), "") for name in found]
+
+    return offered
+
+
+kinds = _of("kinds", "KINDS")
+conventions = _of("cost", "CONVENTIONS")
+biases = _of("rewrite", "BIASES")
+units = _of("units", "UNIT_NAMES")
+devices = _of("cli.bench", "Device")
+forms = _of("cli.check", "FORMS")
+sorts = _of("listing", "SORTS")
+differences = _of("alignment", "SORTS")
+compared = _of("cli.compare", "SHOWN")
+axes = _of("points", "AXES")
+metrics = _of("gate.metrics", "METRICS")
+variables = _of("solution", "VARIABLES")
+objectives = _of("fitted", "OBJECTIVES", about=str)
+
+
+def policies(incomplete: str) -> Words:
+    """What becomes of indivisible channels; the fallback with a number."""
+    from dualcost.rewrite import POLICIES
+
+    return [(policy.replace(":N", ":8"), "") for policy in POLICIES]
+
+
+def models(incomplete: str) -> Words:
+    """Networks that are known by name, and code and exported models in this folder.
+
+    What stands in another folder is left to the shell, until a file of code is named.
+    """
+    if f"{CODE}:" in incomplete:
+        return factories(incomplete)
+    names = [*_networks(incomplete), *_in_this_folder(CODE, EXPORTED)]
+    return [(name, "") for name in names]
+
+
+def factories(incomplete: str) -> Words:
+    """The functions and classes of a file of code, read without running it."""
+    import ast
+
+    path = incomplete.partition(":")[0]
+    if not path.endswith(CODE):
+        return [(name, "") for name in _in_this_folder(CODE)]
+    tree = ast.parse(Path(path).read_bytes())
+    return [
+        (f"{path}:{node.name}", (ast.get_docstring(node) or "").partition("\n")[0])
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    ]
+
+
+def patterns(incomplete: str) -> Words:
+    """What `list` takes: names, and all of one origin."""
+    from dualcost.library import ORIGINS
+
+    return [(f"{origin}:*", "") for origin in ORIGINS] + [
+        (name, "") for name in _networks(incomplete)
+    ]
+
+
+def _networks(incomplete: str) -> Iterator[str]:
+    """Bare names; names with their origin once that is begun: a lone "zoo:" would end the word."""
+    from dualcost import library
+
+    for origin in library.ORIGINS:
+        yield from library.names(origin)
+    begun = incomplete.partition(":")[0]
+    for origin in library.LIBRARIES if begun else ():
+        if origin.startswith(begun):
+            names = library.names(origin) if origin in library.ORIGINS else _timm()
+            yield from (f"{origin}:{name}" for name in names)
+
+
+def _timm() -> list[str]:
+    """The models of timm, if it is installed: read from its code, for importing it takes long."""
+    import re
+    from importlib.util import find_spec
+
+    found = find_spec("timm")
+    folders = (found.submodule_search_locations or []) if found else []
+    files = (path for folder in folders for path in Path(folder, "models").glob("*.py"))
+    registered = re.compile(rb"^@register_model\s+def (\w+)", re.MULTILINE)
+    return sorted(name.decode() for path in files for name in registered.findall(path.read_bytes()))
+
+
+def _in_this_folder(*endings: str) -> list[str]:
+    return sorted(path.name for path in Path().iterdir() if path.suffix in endings)
+
+
+def contenders(context: typer.Context, incomplete: str) -> Words:
+    """Sides of a comparison: models, models with a kind and where, plans, and reports."""
+    from dualcost.kinds import KINDS
+    from dualcost.rule import NAMED_RULES
+
+    model, plus, _ = incomplete.rpartition("+")
+    if not plus:
+        return models(incomplete) + [(name, "") for name in _in_this_folder(REPORT)]
+    head, at, _ = incomplete.rpartition("@")
+    if at:
+        return [(f"{head}@{name}", terms) for name, terms in NAMED_RULES.items()]
+    found: Words = [(f"{model}+{name}", "") for name in _in_this_folder(".toml")]
+    for kind in KINDS.values():
+        numbers = _divisors(model, "default") if kind.letter else []
+        numbered = [f"{kind.name}:{kind.letter}={number}" for number in numbers]
+        found += [(f"{model}+{name}", kind.about) for name in numbered or [kind.name]]
+    return found
+
+
+def variants(context: typer.Context, incomplete: str) -> Words:
+    """What `bench --conv` takes: "dual:4", or "dsc" of a kind without a number."""
+    from dualcost.kinds import KINDS
+
+    found: Words = []
+    for kind in KINDS.values():
+        numbers = _divisors(_model(context), _rule(context)) if kind.letter else []
+        names = [f"{kind.name}:{number}" for number in numbers]
+        found += [(name, kind.about) for name in names or [kind.name]]
+    return found
+
+
+def several_kinds(incomplete: str) -> Words:
+    """Kinds joined by commas; the last one is still to be chosen."""
+    begun, comma, _ = incomplete.rpartition(",")
+    chosen = begun.split(",")
+    return [
+        (f"{begun}{comma}{name}", about) for name, about in kinds(incomplete) if name not in chosen
+    ]
+
+
+def divisors(context: typer.Context) -> Words:
+    """The numbers that divide all channels of what would be replaced."""
+    return [(str(number), "") for number in _divisors(_model(context), _rule(context))]
+
+
+def _divisors(model: str, rule: str) -> list[int]:
+    """Those of a network that is at hand; the paper's, if it is not."""
+    from dualcost.points import DOUBLING
+    from dualcost.rule import Rule
+
+    read = Rule.parse(rule)
+    sites = [one.site for one in _sites(model, read) if read.refusal(one) is None]
+    if not sites:
+        return list(DOUBLING[1:])
+    shared = gcd(*(channels for site in sites for channels in (site.M, site.N)))
+    return [number for number in range(2, shared + 1) if shared % number == 0]
+
+
+def rules(context: typer.Context, incomplete: str) -> Words:
+    """Named rules, and terms with the values that the model's sites have; the last is begun."""
+    from dualcost.rule import NAMED_RULES, READERS, Rule
+    from dualcost.site import BLOCK_KINDS
+
+    head, space, begun = incomplete.rpartition(" ")
+    field, equals, value = begun.partition("=")
+    fields = [name for name in READERS if name == field or (name.startswith(field) and not equals)]
+    found = dict(NAMED_RULES) if not equals else {}
+    if len(fields) != 1:
+        found |= {f"{name}=": "" for name in fields}
+    else:
+        (field,) = fields
+        rule = Rule.parse(f"block={BLOCK_KINDS[0]}" if field == "block" else "")
+        known = [one.written(field) for one in _sites(_model(context), rule)]
+        shown = _level(known, value) if field == "path" else _ordered(known)
+        found |= {f"{field}={value}": "" for value in shown or _usual(field)}
+    return [(f"{head}{space}{term}", about) for term, about in found.items()]
+
+
+def _usual(field: str) -> list[str]:
+    """Values of a field, where no model says which there are."""
+    from dualcost.site import BLOCK_KINDS
+
+    if field in ("first", "transposed", "bias"):
+        return ["yes", "no"]
+    return list(BLOCK_KINDS) if field == "block" else ["1", "2", "3"]
+
+
+def _ordered(values: Iterable[str]) -> list[str]:
+    """Each once; numbers by their size."""
+    return sorted(set(values), key=lambda text: (len(text), text))
+
+
+def _level(paths: Iterable[str], begun: str) -> list[str]:
+    """Paths down to the level that is being written; "layer3.*" for all below."""
+    depth = begun.count(".") + 1
+    split = (path.split(".") for path in paths)
+    return list(
+        dict.fromkeys(".".join(names[:depth]) + ".*" * (names[depth:] != []) for names in split)
+    )
+
+
+def exceptions(context: typer.Context, incomplete: str) -> Words:
+    """A rule, and after its colon what becomes of the site there."""
+    from dualcost.kinds import KINDS
+
+    rule, colon, _ = incomplete.partition(":")
+    if not colon:
+        return rules(context, incomplete)
+    numbers = _divisors(_model(context), rule)
+    changes = ["keep"]
+    for kind in KINDS.values():
+        changes += [kind.label(number) for number in numbers] if kind.letter else [kind.name]
+    return [(f"{rule}: {change}", "") for change in changes]
+
+
+def configured(context: typer.Context) -> Words:
+    """The models of the configuration."""
+    from dualcost.gate import config
+
+    path = context.params.get("config")
+    found = config.read(Path(path) if path else config.find())
+    return [(model.name, model.target) for model in found.models]
+
+
+def cached(incomplete: str) -> Words:
+    """The networks in the user's cache."""
+    from dualcost import cache
+
+    return [(entry.network, ", ".join(entry.inputs)) for entry in cache.entries() if entry.network]
+
+
+def parts_of_paper(incomplete: str) -> Words:
+    """What `paper` takes."""
+    from dualcost.cli.paper import CLAIMS, LATENCY, PLOT
+    from dualcost.paper.tables import TABLES, TITLES
+
+    tables = [(f"table{number}", TITLES[name]) for number, name in enumerate(TABLES, 1)]
+    return [(CLAIMS, ""), (PLOT, ""), (LATENCY, ""), *tables]
+
+
+def _sites(model: str, rule: Rule) -> list[Candidate]:
+    """What a rule is asked about in a network; nothing, if that would have to be traced."""
+    from dualcost import library
+    from dualcost.errors import DualcostError
+    from dualcost.rewrite import candidates
+
+    try:
+        if not library.at_hand(model):
+            return []
+    except DualcostError:  # nothing is called that
+        return []
+    return [candidate for candidate, _ in candidates(library.load(model), rule)]
+
+
+def _model(context: typer.Context) -> str:
+    """The first model that the command line names.
+
+    The parser stops at an option that lacks its value, and what stands before it is left over.
+    """
+    named = context.params.get("model") or context.params.get("models") or context.args
+    return named if isinstance(named, str) else next(iter(named or ()), "")
+
+
+def _rule(context: typer.Context) -> str:
+    where = context.params.get("where") or "default"
+    return where if isinstance(where, str) else str(where[-1])

@@ -1,0 +1,203 @@
+"""The layers of a network as a table that folds by module: its columns, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dualcost import units
+from dualcost.cost import ratio
+from dualcost.estimate import Timing
+from dualcost.moduletree import Branch
+from dualcost.profiles import REMOVED, Profile, Row
+from dualcost.render.columns import COLUMNS
+from dualcost.render.html.table import Cell, Column, Exact, Heading, Line, Table
+from dualcost.reports import Report
+from dualcost.site import CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN
+
+# What the tables of a terminal say of a row, by the title of their column.
+TEXTS = {column.title: column.text for column in COLUMNS}
+HUES = (CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN)
+FILTERS = (
+    ("", "all layers"),
+    ("m", "with MACs"),
+    ("p", "with parameters"),
+    ("r", "replaced"),
+)
+
+
+def layers_table(report: Report) -> Table:
+    """All rows of the profile, in the modules that they ran in, and the total."""
+    profile = report.profile
+    shown = [column for column in LAYER_COLUMNS if column.only(profile)]
+    levels = {-1: -1}
+    lines = []
+    for index, (parent, branch) in enumerate(report.tree.walk()):
+        levels[index] = levels[parent] + 1
+        cells = [column.cell(profile, branch) for column in shown]
+        lines.append(
+            Line(cells, levels[index], parent, hue(branch), _tags(branch.row), not branch.leaf)
+        )
+    total = [column.cell(profile, report.tree) for column in shown]
+    total[0] = Cell("total")
+    return Table(
+        headings=[column.heading for column in shown],
+        lines=lines,
+        last=Line(total),
+        filters=FILTERS if profile.rewrite else FILTERS[:-1],
+    )
+
+
+def hue(branch: Branch) -> str:
+    """What colours a branch: the kind that replaces it, or what it is."""
+    row = branch.row
+    if not branch.leaf:
+        return "module"
+    if row.replaced:
+        return row.becomes.partition(" ")[0]
+    return REMOVED if row.becomes == REMOVED else row.group if row.group in HUES else "rest"
+
+
+def _tags(row: Row) -> str:
+    facts = {
+        "m": row.before.macs or row.after.macs,
+        "p": row.before.params or row.after.params,
+        "r": row.becomes,
+    }
+    return "".join(tag for tag, holds in facts.items() if holds)
+
+
+def _layer(profile: Profile, branch: Branch) -> Cell:
+    row = branch.row
+    path = branch.path or "(root)"
+    words = [path, row.module, row.op, row.note]
+    if not branch.leaf:
+        words = [path, f"{len(branch.leaves)} layers"]
+    return Cell(branch.name, path, " · ".join(filter(None, words)))
+
+
+def _kind(profile: Profile, branch: Branch) -> Cell:
+    row = branch.row
+    if not branch.leaf:
+        text = row.becomes
+    elif row.becomes == REMOVED:
+        text = f"{row.group}, {REMOVED}"
+    else:
+        text = row.group if row.folds > 1 else TEXTS["kind"](profile, row, "auto")
+    return Cell(text, text)
+
+
+def _size(title: str, of: Callable[[Row], Exact]) -> Callable[[Profile, Branch], Cell]:
+    """A size of a layer, which a module has not."""
+
+    def cell(profile: Profile, branch: Branch) -> Cell:
+        row = branch.row
+        text = TEXTS[title](profile, row, "auto") if branch.leaf and row.folds == 1 else ""
+        return Cell(text, of(row) if text else None)
+
+    return cell
+
+
+def _channels(row: Row) -> Exact:
+    return None if row.M is None or row.N is None else [row.M, row.N]
+
+
+def _kernel(row: Row) -> Exact:
+    return [row.site.taps, *row.site.stride] if row.site else None
+
+
+def _positions(row: Row) -> Exact:
+    return row.site.out_elements // row.site.N if row.site else None
+
+
+def _count(metric: str, side: str = "after") -> Callable[[Profile, Branch], Cell]:
+    shown = units.memory if metric == "traffic" else units.count
+
+    def cell(profile: Profile, branch: Branch) -> Cell:
+        value: int = getattr(getattr(branch.row, side), metric)
+        return Cell(shown(value), value)
+
+    return cell
+
+
+def _share(profile: Profile, branch: Branch) -> Cell:
+    value = ratio(branch.row.after.macs, profile.after.macs) or 0.0
+    return Cell(units.percent(value) if value else "", value, share=100 * value)
+
+
+def _ratio(profile: Profile, branch: Branch) -> Cell:
+    return Cell(TEXTS["ratio"](profile, branch.row, "auto"), branch.row.ratio)
+
+
+def _time(timing: Timing | None) -> Cell:
+    seconds = timing.seconds if timing else None
+    return Cell(units.milliseconds(seconds) if seconds else "", seconds)
+
+
+def _bound(profile: Profile, branch: Branch) -> Cell:
+    text = TEXTS["bound"](profile, branch.row, "auto")
+    return Cell(text, text)
+
+
+def _rewritten(profile: Profile) -> bool:
+    return profile.rewrite is not None
+
+
+def _timed(profile: Profile) -> bool:
+    return profile.latency is not None
+
+
+LAYER_COLUMNS: tuple[Column, ...] = (
+    Column(Heading("layer", "layer", "the module; sorted by its path", number=False), _layer),
+    Column(Heading("kind", "kind", "what it is, and what it becomes", number=False), _kind),
+    Column(
+        Heading("channels", "M→N", "input → output channels or features"), _size("M→N", _channels)
+    ),
+    Column(Heading("kernel", "K/s", "kernel, and stride if not 1"), _size("K/s", _kernel)),
+    Column(
+        Heading("groups", "groups", "groups as it is; G or P where it is replaced"),
+        _size("groups", lambda row: row.divisor),
+    ),
+    Column(Heading("out", "out", "size of the output map"), _size("out", _positions)),
+    Column(
+        Heading("macs_before", "MACs before", "multiply-accumulates as it is"),
+        _count("macs", "before"),
+        _rewritten,
+    ),
+    Column(Heading("macs", "MACs", "multiply-accumulates"), _count("macs")),
+    Column(Heading("share", "share", "of all MACs"), _share),
+    Column(
+        Heading("ratio", "ratio", "what is left of its MACs, or else of its parameters"),
+        _ratio,
+        _rewritten,
+    ),
+    Column(
+        Heading("operations", "other ops", "operations besides MACs"),
+        _count("operations"),
+        lambda profile: profile.convention.operations is not None,
+    ),
+    Column(
+        Heading("params_before", "params before", "weights and biases as it is"),
+        _count("params", "before"),
+        _rewritten,
+    ),
+    Column(Heading("params", "params", "elements of weights and biases"), _count("params")),
+    Column(
+        Heading("traffic", "traffic", "bytes read and written, every tensor once"),
+        _count("traffic"),
+    ),
+    Column(
+        Heading("seconds_before", "~ms before", "milliseconds as it is, predicted"),
+        lambda profile, branch: _time(branch.before),
+        lambda profile: _rewritten(profile) and _timed(profile),
+    ),
+    Column(
+        Heading("seconds", "~ms", "milliseconds, predicted"),
+        lambda profile, branch: _time(branch.row.time),
+        _timed,
+    ),
+    Column(
+        Heading("bound", "bound", "which peak of the machine bounds it", number=False),
+        _bound,
+        _timed,
+    ),
+)

@@ -1,0 +1,135 @@
+"""The page about one network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dualcost import __version__
+from dualcost.profiles import REMOVED, TOTALLED
+from dualcost.render import heading
+from dualcost.render.html.equations import worked
+from dualcost.render.html.layers import layers_table
+from dualcost.render.html.roofline import drawing
+from dualcost.render.html.summary import bars, quantities
+from dualcost.render.html.table import Table
+from dualcost.render.html.template import KINDS, rendered
+from dualcost.render.roofline import peaks
+from dualcost.render.verification import NAMES, Verification, conclusion
+from dualcost.reports import Report
+from dualcost.site import CONVOLUTION
+
+SECTIONS = (
+    ("summary", "Summary"),
+    ("modules", "Before and after"),
+    ("where", "Where it goes"),
+    ("layers", "Layers"),
+    ("equations", "Equations"),
+    ("latency", "Latency and roofline"),
+    ("verified", "Cross-check"),
+    ("counted", "What was counted"),
+    ("made", "How it was made"),
+)
+
+
+def network_page(
+    report: Report,
+    command: str,
+    without_latency: str = "",
+    verification: Verification | None = None,
+) -> str:
+    """The page, whole.
+
+    Args:
+        report: what it shows.
+        command: what the user wrote to make it.
+        without_latency: why it has no latency, if it has none.
+        verification: what others counted, if they were asked.
+    """
+    profile = report.profile
+    table = layers_table(report)
+    hues = {line.hue for line in table.lines} - {"module", REMOVED}
+    kind = profile.rewrite.kind.name if profile.rewrite else ""
+    equations = [worked(one) for one in report.substitutions]
+    left_out = {"modules"} if not report.modules else set()
+    left_out |= set() if equations else {"equations"}
+    named = {"modules": "By module"} if profile.rewrite is None else {}
+    lead, *facts = heading.facts(profile)
+    apart = ("versions", "latency", "machine", "")
+    return rendered(
+        "network.html",
+        version=__version__,
+        title=heading.title(profile),
+        lead=f"{lead[0]} {lead[1]}",
+        sections=[(at, named.get(at, name)) for at, name in SECTIONS if at not in left_out],
+        rewritten=profile.rewrite is not None,
+        partial=profile.partial,
+        kind=kind,
+        others=sorted(hues & set(KINDS) - {kind}),
+        hues=[(name, heading.TITLES.get(name, name)) for name in sorted(hues, key=_rank)],
+        quantities=quantities(profile),
+        bars=bars(report.modules, profile),
+        table=table,
+        equations=equations,
+        without_latency=without_latency,
+        latency=_latency(report),
+        drawing=drawing(report.roofline) if report.roofline else None,
+        roof_line=peaks(report.roofline.roof) if report.roofline else "",
+        unplaced=", ".join(report.roofline.unplaced) if report.roofline else "",
+        verification=verification,
+        conclusion=conclusion(verification) if verification else "",
+        witnesses=NAMES,
+        handled=[f"handled: {line}" for line in heading.handled(profile)],
+        facts=[fact for fact in facts if fact[0] not in apart],
+        ran=report.ran,
+        notes=heading.uncounted(profile)[-1:] if profile.partial else [],
+        command=command,
+        environment=[fact for fact in facts if fact[0] in ("versions", "machine")]
+        + _memory(report),
+        data=_data(report, table),
+    )
+
+
+def _rank(hue: str) -> int:
+    """Where a colour stands in a legend: kinds first, then groups, the rest last."""
+    order = (*KINDS, *TOTALLED)
+    return order.index(hue) if hue in order else len(order)
+
+
+def _latency(report: Report) -> list[tuple[str, str]]:
+    """The prediction with its band, the roofline's bound, and what they rest on."""
+    profile = report.profile
+    if profile.latency is None:
+        return []
+    about = [fact for fact in heading.facts(profile) if fact[0] in ("latency", "")]
+    predicted = [(label or "but", text) for label, text in heading.latency(profile)]
+    named = {"latency": "how", "": "but"}
+    return predicted + [(named.get(label, label), text) for label, text in about]
+
+
+def _memory(report: Report) -> list[tuple[str, str]]:
+    """What a model carries besides: frozen parameters and buffers."""
+    return [fact for fact in heading.memory(report.profile) if fact[0] in ("frozen", "buffers")]
+
+
+def _data(report: Report, table: Table) -> dict[str, Any]:
+    """What the scripts read."""
+    profile = report.profile
+    rewritten = profile.rewrite is not None
+
+    def metric(title: str, key: str, *, seconds: bool = False) -> dict[str, Any]:
+        before = f"{key}_before" if rewritten else key
+        return {"title": title, "before": before, "after": key, "seconds": seconds}
+
+    metrics = [metric("MACs", "macs"), metric("parameters", "params")]
+    if profile.latency is not None:
+        metrics.append(metric("time", "seconds", seconds=True))
+    return {
+        "schema": 1,
+        "table": table.document,
+        "icicle": {
+            "name": profile.network,
+            "sides": [["before", "before"], ["after", "after"]] if rewritten else [["after", "now"]],
+            "metrics": metrics,
+            "was": dict.fromkeys((*KINDS, "standard"), CONVOLUTION),
+        },
+    }

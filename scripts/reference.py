@@ -1,0 +1,127 @@
+"""Pages of the reference that are written from declarations: the commands, and the equations.
+
+`python scripts/reference.py` writes them, and so does update_docs.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from dualcost.cli.pages import EXIT_CODES, pages
+from dualcost.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
+from dualcost.kinds import KINDS
+from dualcost.manual import Panel
+from dualcost.render.equations import equations_latex
+from dualcost.render.markdown import table
+
+REFERENCE = Path(__file__).parent.parent / "docs/reference"
+EVERYWHERE = ("--debug", "-h, --help", "--help, -h")  # options of every command, said once
+COMMANDS_HEAD = """\
+# Commands
+
+Written by `python scripts/reference.py` from the declarations that also make `--help`.
+
+Every command takes `--debug`, which shows the traceback of an error, and `--help`. Results go to
+standard output, messages and progress to standard error. [Exit codes](../exit-codes.md) are the
+same for all:
+"""
+EQUATIONS_HEAD = """\
+# The paper's equations
+
+Written by `python scripts/reference.py` from `dualcost/equations.py`, where they stand as they are
+printed: equations (1) to (11) of [DualConv](https://doi.org/10.1109/TNNLS.2022.3151138) (Zhong,
+Chen, Mian, TNNLS 2022, CC BY 4.0), sections III-A and III-B. Its “FLOPs” are multiply-accumulates.
+Nothing is computed with them: they are what the recipes of the kinds are held against, by sympy, in
+the tests. `dualcost equations` prints them in a terminal, `--latex` for a document.
+
+## Symbols
+"""
+
+
+def commands_page() -> str:
+    """Each command: what it does, its usage, its options by panel, and examples."""
+    root, *found = pages()
+    parts = [COMMANDS_HEAD]
+    parts += [_panel(one) for one in root.panels if one.title == EXIT_CODES]
+    for page in found:
+        parts += [f"## {page.name.removeprefix('dualcost ')}", *map(_words, page.about)]
+        parts.append(_block("text", f"{page.name} {page.usage}"))
+        parts += map(_panel, page.panels)
+        if page.examples:
+            shown = (f"# {about}\n{command}" for command, about in page.examples)
+            parts.append(_block("sh", "\n".join(shown)))
+    return _joined(parts)
+
+
+def _panel(panel: Panel) -> str:
+    kept = [one for one in panel.entries if one.term not in EVERYWHERE]
+    rows = [(_term(one.term), _words(one.about), _words(one.note)) for one in kept]
+    if not rows:
+        return ""
+    columns = 3 if any(one.note for one in kept) else 2
+    titles = (panel.title, "", "")[:columns]
+    return table(titles, [row[:columns] for row in rows], [False] * columns)
+
+
+def _term(text: str) -> str:
+    """An option as code; its choices one by one, as a bar would be the border of a cell."""
+    option, _, choices = text.rpartition(" ")
+    if "|" not in choices:
+        return f"`{text}`"
+    return f"`{option}` " + ", ".join(f"`{choice}`" for choice in choices.split("|"))
+
+
+def _words(text: str) -> str:
+    """Words of --help as Markdown: what is code there is code here, and nothing else is marked."""
+    return re.sub(r"([*<_])(?=[^`]*(?:`[^`]*`[^`]*)*$)", r"\\\1", text)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _block(language: str, body: str) -> str:
+    return f"```{language}\n{body}\n```"
+
+
+def equations_page() -> str:
+    """The symbols, then each equation with what it is, and the recipe of its kind."""
+    symbols = [(f"`{name}`", text) for name, text in SYMBOLS.items()]
+    parts = [EQUATIONS_HEAD, table(("symbol", "is"), symbols, (False, False))]
+    parts.append("FL is a number of multiply-accumulates, R a ratio to the standard convolution.")
+    sections = groupby(EQUATIONS, key=lambda one: one.section)
+    for section, equations in sections:
+        parts.append(f"## Section {section}")
+        parts += [_equation(one) for one in equations]
+    return _joined(parts)
+
+
+def _equation(equation: Equation) -> str:
+    of_kind = {number: name for name, number in COST_OF_KIND.items()}
+    maths = equations_latex([equation]).partition(r" \tag")[0]  # its number is in the heading
+    maths = re.sub(r"^(\w+)_{(.+?)} =", r"\\mathrm{\1}_{\\mathrm{\2}} =", maths)
+    lines = [f"### ({equation.number}) {equation.name}", _block("math", maths)]
+    if equation.number in of_kind:
+        kind = KINDS[of_kind[equation.number]]
+        letter = f" --{kind.letter} 4" if kind.letter else ""
+        lines.append(f"`--conv {kind.name}{letter}`: {kind.about.rpartition(' (')[0]}.")
+    return "\n\n".join(lines)
+
+
+PAGES = {"commands.md": commands_page, "equations.md": equations_page}
+
+
+def main() -> None:
+    """Write every page that is not as it should be."""
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, page()
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"wrote docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main()
