@@ -79,9 +79,7 @@ def module_tree(rows: Sequence[Row], before: Sequence[Timing | None] = ()) -> Br
 def _costs(row: Row, before: Timing | None) -> bool:
     """It has a cost, or takes time; views have neither."""
     timed = any(time is not None and time.seconds > 0 for time in (before, row.time))
-    return timed or any(
-        cost.flops or cost.params or cost.traffic for cost in (row.before, row.after)
-    )
+    return timed or row.before != Cost() or row.after != Cost()
 
 
 def _module(path: str, leaves: Sequence[Branch], depth: int) -> Branch:
@@ -89,6 +87,7 @@ def _module(path: str, leaves: Sequence[Branch], depth: int) -> Branch:
     groups: dict[tuple[str, ...], list[Branch]] = {}
     for number, leaf in enumerate(leaves):
         parts = leaf.path.split(".") if leaf.path else []
+        key: tuple[str, ...]
         if len(parts) > depth:
             key = ("below", parts[depth])
         elif leaf.row.group in PRODUCTS or leaf.row.replaced:
@@ -125,7 +124,9 @@ def _together(leaves: Sequence[Branch]) -> Branch:
     rows = [leaf.row for leaf in leaves]
     whole = together(rows[0].path, rows, MODULE)
     names = ", ".join(dict.fromkeys(row.op for row in rows))
-    row = replace(whole, module=rows[0].module, op=names, group=rows[0].group, becomes=rows[0].becomes)
+    row = replace(
+        whole, module=rows[0].module, op=names, group=rows[0].group, becomes=rows[0].becomes
+    )
     return Branch(row.path, "", row, _sum(leaf.before for leaf in leaves))
 
 

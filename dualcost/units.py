@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from math import ceil
 
 from dualcost.errors import UsageError
 
@@ -81,6 +82,21 @@ def memory(nbytes: int) -> str:
         return f"{nbytes} B"
     whole_digits = len(str(int(float(f"{scaled:.4g}"))))
     return f"{scaled:,.{max(0, 4 - whole_digits)}f} {prefix}B"
+
+
+def no_less(least: Fraction, dimension: str = COUNT) -> str:
+    """A limit in three significant digits that reads back as no less: "2.91 G", "48.0 MiB"."""
+    scales = (
+        {"TiB": 2**40, "GiB": 2**30, "MiB": MEBI, "KiB": 2**10, "B": 1}
+        if dimension == BYTES
+        else {**dict(reversed([*SCALES.items()][1:])), "": 1}
+    )
+    unit, scale = next((u, s) for u, s in scales.items() if least >= s or s == 1)
+    before_point = len(str(int(least / scale)))
+    step = Fraction(10) ** min(0, before_point - 3) if scale > 1 else Fraction(1)
+    rounded = ceil(least / scale / step) * step
+    decimals = max(0, 3 - before_point) if scale > 1 else 0
+    return f"{float(rounded):.{decimals}f} {unit}".strip()
 
 
 def duration(seconds: float) -> str:

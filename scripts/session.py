@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 MARK = "<!-- session -->"
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 PROMPT = "$ "
+FAULT = "dualcost itself failed"  # what no page is to show
 # commands are found beside this Python; git is told nothing by the machine
 VARIABLES = {
     "COLUMNS": "80",
@@ -56,6 +57,7 @@ def rerun(text: str) -> str:
 
     Raises:
         subprocess.CalledProcessError: a block of Python failed.
+        RuntimeError: a command ended in a fault of dualcost itself.
     """
     with TemporaryDirectory() as made:
         place = Path(made).resolve()
@@ -107,4 +109,6 @@ class _Session:
             text=True,
             check=check,
         )
+        if FAULT in done.stdout:
+            raise RuntimeError(f"{words[-1]}\n{done.stdout}")
         return done.stdout

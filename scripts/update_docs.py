@@ -9,6 +9,7 @@ tests/test_docs.py runs the same and compares.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import reference
 import session
+from rich.console import Console
+from rich.text import Text
 from session import PROMPT, commands
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +32,7 @@ DOCUMENTS = (
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 FIGURES = "docs/figures"
+PICTURE = "dualcost profile resnet50 --conv dual --G 4 --depth 1"
 DESIGNS = {
     "standard": "--conv standard",
     "dsc": "--conv dsc",
@@ -38,20 +42,34 @@ DESIGNS = {
 }
 
 
-def output_of(command: str) -> str:
-    """What a dualcost command prints, standard error first, at 80 columns and without colours."""
+def output_of(command: str, coloured: bool = False) -> str:
+    """What a dualcost command prints at 80 columns, standard error first."""
     words = shlex.split(command)
     if words[0] != "dualcost":
         raise ValueError(f"only dualcost commands are run: {command}")
+    plain = {name: text for name, text in os.environ.items() if name != "NO_COLOR"}
+    colours = {"FORCE_COLOR": "1", "TERM": "xterm-256color"} if coloured else {"NO_COLOR": "1"}
     done = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
+        env={**plain, **colours, "COLUMNS": "80"},
         capture_output=True,
         text=True,
         check=False,
     )
     return done.stderr + done.stdout
+
+
+def picture(command: str) -> str:
+    """A command and what it prints, as an SVG of a terminal; the reader's own fonts are used."""
+    console = Console(record=True, width=80, file=io.StringIO(), highlight=False)
+    console.print(Text(f"{PROMPT}{command}", "bold"))
+    console.print(Text.from_ansi(output_of(command, coloured=True)), end="")
+    fonts = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+    svg = console.export_svg(title="dualcost", unique_id="dualcost")
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # they come from the network
+    svg = re.sub(r"font-family: (?:Fira Code|arial)[^;]*;", f"font-family: {fonts};", svg)
+    return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE)
 
 
 def renewed(text: str) -> str:
@@ -81,7 +99,8 @@ def main() -> None:
     subprocess.run(
         [sys.executable, "-m", "dualcost", *sweep], cwd=ROOT, check=True, capture_output=True
     )
-    for path in Path(ROOT / FIGURES).glob("*.png"):
+    (ROOT / FIGURES / "profile.svg").write_text(picture(PICTURE))
+    for path in Path(ROOT / FIGURES).glob("table*.png"):
         path.unlink()  # pages show the SVG
     reference.main()
     for path in DOCUMENTS:

@@ -19,6 +19,7 @@ from dualcost.equations import EQUATIONS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+OUTSIDE = ("repository/CHANGELOG.md", "repository/CONTRIBUTING.md")
 # not --quiet: that hides warnings from --strict, too
 MKDOCS = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir"]
 # what a browser fetches by itself, and by which attribute; `a` is for readers to follow
@@ -76,7 +77,7 @@ def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text()
     named = re.findall(r": ([\w/-]+\.md)$", text, re.MULTILINE)
     pages = {str(path.relative_to(DOCS)) for path in DOCS.glob("**/*.md")}
-    assert sorted(named) == sorted({*pages, "repository/CHANGELOG.md"})
+    assert sorted(named) == sorted({*pages, *OUTSIDE})
 
 
 def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
@@ -121,7 +122,9 @@ def test_the_search_knows_pages_and_sections(site: Path) -> None:
 def test_what_pages_link_to_outside_the_documents_is_on_the_site(site: Path) -> None:
     for name in ("dualcost/render/profile.schema.json", "dualcost/render/ci/check.schema.json"):
         assert (site / "repository" / name).read_bytes() == (ROOT / name).read_bytes()
-    assert (site / "repository/CHANGELOG.html").exists()
+    for name in OUTSIDE:
+        assert (site / name).with_suffix(".html").exists()
+    assert (site / "repository/dualcost/kinds.py").exists()  # to which Contributing links
     assert (site / "examples/gate/.github/workflows/cost.yml").exists()
     assert not list(site.glob("**/__pycache__"))
 

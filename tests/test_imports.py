@@ -46,6 +46,9 @@ def running(arguments: str) -> str:
         ("profile mobilenet_v2 --conv het --P 2 --where separable --format csv", 0),
         ("profile vgg16 --conv dsc --explain", 0),
         ("list", 0),
+        ("report resnt50", 2),
+        ("report resnet50 --no-latency -o /dev/null", 0),
+        ("report resnet50 vgg16+dual:G=4 -o /dev/null", 0),
         ("paper", 0),
         ("paper V", 0),
         ("paper claims --json", 0),
@@ -74,6 +77,7 @@ def test_a_heavy_import_would_be_noticed(module: str) -> None:
         "equations 4",
         "formula resnet50 --conv dual",
         "formula resnet50 --conv het --python",
+        "report resnet50 --conv dual --G 4 --no-latency -o /dev/null",
         "solve resnet50 macs<=3G params<=20M --conv dual",
     ],
 )

@@ -95,11 +95,11 @@ def test_a_dataframe_holds_what_csv_holds(model: str, words: dict[str, Any]) -> 
     frame = result.to_dataframe()
     read = csv.DictReader(io.StringIO(rows_csv(result.rows)))
     assert [*frame.columns] == read.fieldnames
-    for (_, found), line in zip(frame.iterrows(), read, strict=True):
-        for name, text in line.items():
-            value = found[name]
-            missing = bool(frame[name].isna()[found.name])
-            assert ("" if missing else str(value)) == text, name
+    lines = [*read]
+    for name in frame.columns:
+        missing = frame[name].isna().tolist()
+        texts = ["" if gone else str(v) for v, gone in zip(frame[name], missing, strict=True)]
+        assert texts == [line[name] for line in lines], name
 
 
 def test_sums_of_a_dataframe_are_exact() -> None:

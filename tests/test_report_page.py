@@ -112,7 +112,8 @@ def leaves(profile: Any) -> list[Record]:
                 found[key][name] = (found[key][name] or 0) + (row[name] or 0)
         else:
             found[key] = dict(row)
-    return [row for row in found.values() if row["traffic_before"] or row["latency_s"]]
+    costs = ("traffic_before", "activation_bytes_before", "latency_s")
+    return [row for row in found.values() if any(row[cost] for cost in costs)]
 
 
 def sort_by(page: Page, key: str) -> str | None:
@@ -129,9 +130,9 @@ def values(profile: Any) -> dict[str, Callable[[Record], Any]]:
     """What each column of numbers is sorted by, from the profile."""
     return {
         "channels": lambda row: [row["M"], row["N"]] if row["M"] else None,
-        "kernel": lambda row: [math.prod(size(row["kernel"])), *size(row["stride"])]
-        if row["kernel"]
-        else None,
+        "kernel": lambda row: (
+            [math.prod(size(row["kernel"])), *size(row["stride"])] if row["kernel"] else None
+        ),
         "groups": lambda row: row["divisor"] or (row["groups"] if row["groups"] != 1 else None),
         "out": lambda row: math.prod(size(row["out_size"])) if row["out_size"] else None,
         "macs_before": lambda row: row["macs_before"],
@@ -253,7 +254,11 @@ def test_it_filters_and_says_how_many_are_left(opened: Opened, profile: Any) -> 
     status = page.locator("#status")
     assert status.inner_text() == f"{count} layers, 2,907,439,104 MACs"
     page.locator("#query").fill("LAYER3 conv2")
-    kept = [row for row in leaves(profile) if row["path"].startswith("layer3") and "conv2" in row["path"]]
+    kept = [
+        row
+        for row in leaves(profile)
+        if row["path"].startswith("layer3") and "conv2" in row["path"]
+    ]
     macs = sum(row["macs_after"] for row in kept)
     assert status.inner_text() == f"showing {len(kept)} of {count} layers, {macs:,} MACs together"
     shown = rows(page)
@@ -440,7 +445,9 @@ CONTRAST = """(selectors) => {
   return selectors.map((selector) => {
     const element = document.querySelector(selector);
     const behind = [];
-    for (let at = element; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
+    for (let at = element; at; at = at.parentElement) {
+      behind.unshift(getComputedStyle(at).backgroundColor);
+    }
     pen.clearRect(0, 0, 1, 1);
     paint("white");
     behind.forEach(paint);
@@ -488,7 +495,9 @@ def test_print_shows_all_rows_and_no_controls(opened: Opened, profile: Any) -> N
     ) - len(leaves(profile))
     for selector in ("nav", ".controls", "#copy", ".choice", ".crumbs"):
         assert not page.locator(selector).first.is_visible(), selector
-    assert page.evaluate("getComputedStyle(document.querySelector('.scroller')).overflow") == "visible"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.scroller')).overflow") == "visible"
+    )
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.emulate_media(media="screen")
     page.locator("#flat").check()
@@ -537,7 +546,7 @@ def test_names_of_elements_are_unique_and_links_lead_somewhere(opened: Opened, n
     assert set(links) <= set(ids)
     labels: list[str] = page.evaluate(
         """[...document.querySelectorAll('[aria-labelledby], [aria-describedby]')]
-          .flatMap((one) => [one.getAttribute('aria-labelledby'), one.getAttribute('aria-describedby')])
+          .flatMap((one) => ['aria-labelledby', 'aria-describedby'].map((a) => one.getAttribute(a)))
           .filter(Boolean)"""
     )
     assert set(labels) <= set(ids)
@@ -622,4 +631,3 @@ def test_screenshots_are_what_they_were_made_of(opened: Opened, folder: Path) ->
     picture = page.screenshot(full_page=True)
     assert picture.startswith(b"\x89PNG")
     assert len(set(picture)) == 256  # not one colour
-

@@ -51,6 +51,11 @@ def test_python_that_fails_ends_it() -> None:
         rerun(PAGE.replace("ONE + 1", "TWO"))
 
 
+def test_a_fault_of_dualcost_is_not_written_down() -> None:
+    with pytest.raises(RuntimeError, match="dualcost itself failed"):
+        rerun(f'{MARK}\n```console\n$ echo "error: dualcost itself failed: KeyError"\n```\n')
+
+
 def test_every_run_has_a_folder_and_a_cache_of_its_own() -> None:
     shown = rerun(f"{MARK}\n```console\n$ ls; pwd; echo $XDG_CACHE_HOME\n```\n")
     again = rerun(shown)

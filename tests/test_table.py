@@ -92,8 +92,8 @@ def test_numbers_line_up_on_their_units(command: Command, arguments: tuple[str, 
         places |= {match.start(1) for match in re.finditer(r"\d ([KMGT])(?= |$)", line)}
     if "--unit" in arguments:
         assert not places
-    else:  # MACs, parameters, and with --convention all the other operations
-        assert len(places) == 2 + ("--convention" in arguments)
+    else:
+        assert len(places) == len(re.findall(r"MACs|params|other ops", table[0]))
 
 
 @pytest.mark.parametrize("arguments", ASKED, ids=" ".join)
@@ -106,7 +106,7 @@ def test_the_totals_come_last_and_below_them_nothing(
 
 
 def test_what_is_not_shown_is_said(command: Command) -> None:
-    folded = "folded at depth 2: --depth 3 opens more, --top 0 lists all layers"
+    folded = "folded by module at --depth 2; --top 0 lists every layer"
     assert folded in shown(command, "resnet50")
     assert not any("--top 0" in line for line in shown(command, "vgg16"))
     assert not any("folded" in line for line in shown(command, "resnet50", "--top", "0"))
@@ -134,6 +134,13 @@ def test_the_command_that_reproduces_a_table_does(
     assert shown(command, *commands(lines)["reproduce"][2:]) == lines
 
 
+DENSE = """
+import torch
+class Dense(torch.nn.Linear):
+    def __init__(self):
+        super().__init__(8, 4)
+INPUT = "1x8"
+"""
 UNKNOWN = """
 import torch
 class Odd(torch.nn.Module):
@@ -151,20 +158,21 @@ INPUT = "1x3x8x8"
          "profile resnet50 --batch 2 --conv dual --G 4"),
         # its 3×3 are depthwise; a pair with a 1×1 can be replaced
         (("mobilenet_v2",), "profile mobilenet_v2 --conv dual --G 4 --where separable"),
-        (("vit_b_16",), "verify vit_b_16"),  # nothing to be replaced
+        (("dense.py:Dense",), "verify dense.py:Dense"),  # nothing to be replaced
         (("resnet18", *DUAL, "--convention", "paper"),
          "fit resnet18 --budget macs=744M --convention paper"),
         (("resnet18", "--conv", "het", "--P", "2", "--where", "stride-1"),
          "fit resnet18 --budget macs=1.15G --kinds het --where stride-1"),
-        (("alexnet", "--conv", "dsc"), "verify alexnet --conv dsc"),
-        (("resnet18", "--conv", "dual", "--G", "3", "--indivisible", "gcd"),
-         "verify resnet18 --conv dual --G 3 --indivisible gcd"),
+        (("zoo:vgg16a-cifar10", "--conv", "dsc"), "verify zoo:vgg16a-cifar10 --conv dsc"),
+        (("zoo:vgg16a-cifar10", "--conv", "dual", "--G", "3", "--indivisible", "gcd"),
+         "verify zoo:vgg16a-cifar10 --conv dual --G 3 --indivisible gcd"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )  # fmt: skip
 def test_the_next_command_is_valid(
-    command: Command, arguments: tuple[str, ...], words: str
+    command: Command, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
+    (tmp_path / "dense.py").write_text(DENSE)
     found = commands(shown(command, *arguments))["next"]
     assert shlex.join(found) == f"dualcost {words}"
     code, out, err = command(*found[1:])

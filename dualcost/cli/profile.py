@@ -141,11 +141,9 @@ def profile(
         from dualcost.latency import timed
 
         result = timed(result, network, learnt, channels_last=channels_last, foreign=any_machine)
-    footer = suggestion.footer(context, network, result)
-    deliver(
-        _written(result, format or _by_ending(output), depth, sort, top, unit, output, footer),
-        output,
-    )
+    form = format or _by_ending(output)
+    footer = suggestion.footer(context, network, result) if form is Format.TABLE else []
+    deliver(_written(result, form, depth, sort, top, unit, output, footer), output)
 
 
 def _calibration(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
+from dualcost.cli import candidates, options
 from dualcost.cli.compare import contender
 from dualcost.cli.output import announce
 from dualcost.errors import DualcostError, ExitCode, UsageError
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from dualcost.site import Network
 
 EXAMPLES = (
-    "Examples: dualcost report resnet50 --conv dual --G 4 · "
-    "dualcost report mobilenet_v2 --conv dual --G 8 --where inverted-residual --verify · "
-    "dualcost report resnet50 resnet50+dual:G=4 -o both.html · "
-    "dualcost report before.json after.json"
+    ("dualcost report resnet50 --conv dual --G 4", "before and after, in a page of its own"),
+    (
+        "dualcost report mobilenet_v2 --conv dual --G 8 --where inverted-residual --verify",
+        "and what independent counters say",
+    ),
+    ("dualcost report resnet50 resnet50+dual:G=4 -o both.html", "two beside each other"),
+    ("dualcost report before.json after.json", "two reports of `profile`"),
 )
 LONGEST = 80  # letters of a file's name that we choose
 
@@ -37,6 +40,7 @@ def report(
             help="One model, as for `profile`. Two or more are compared: MODEL, MODEL+KIND:G=4, "
             "MODEL+KIND:G=4@RULE, MODEL+PLAN.toml or FILE.json.",
             metavar="MODEL...",
+            autocompletion=candidates.contenders,
             show_default=False,
         ),
     ],
@@ -72,6 +76,7 @@ def report(
             "--verify",
             help="Build the real model too, and show what others count. It takes seconds; the exit "
             "code is 1 if a difference remains that nothing explains.",
+            rich_help_panel=options.COUNTED,
         ),
     ] = False,
     output: Annotated[
@@ -80,6 +85,7 @@ def report(
             "--output",
             "-o",
             help="The page; by default named after what it shows, such as resnet50-dual-G4.html.",
+            rich_help_panel=options.OUTPUT,
             show_default=False,
         ),
     ] = None,
@@ -131,9 +137,7 @@ def report(
     learnt, why = _calibration(latency, calibration, any_machine, channels_last)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(model, specs, batch, announce, inputs or "", rules or "", device)
-    found = facts(
-        network, asked, counted, learnt, channels_last=channels_last, foreign=any_machine
-    )
+    found = facts(network, asked, counted, learnt, channels_last=channels_last, foreign=any_machine)
     verification = _verification(network, asked) if verify else None
     _write(network_page(found, command, why, verification), path)
     if verification is not None and not verification.passed:
@@ -215,7 +219,10 @@ def _calibration(
     except DualcostError as error:
         if asked:
             raise
-        return None, f"None is predicted, as {error.message}: {error.hint}, then make the page again."
+        return (
+            None,
+            f"None is predicted, as {error.message}: {error.hint}, then make the page again.",
+        )
 
 
 def _verification(network: Network, asked: Rewrite | None) -> Verification:

@@ -35,7 +35,7 @@ Words = tuple[str, ...]
 
 
 def footer(context: typer.Context, network: Network, result: Profile) -> list[tuple[str, str]]:
-    """Labels and commands for the end of a table: this one again, and the next."""
+    """Labels and commands for the end of a table: what was typed, and what may be typed next."""
     given = _given(context)
     model = context.params["model"]
     again = ("profile", model, *_joined(given, set(given) - {"--output", "--debug"}))
@@ -65,10 +65,11 @@ def _typed(context: typer.Context, name: str) -> bool:
 
 def _words(option: Any, value: Any) -> Iterator[Words]:
     name = max(option.opts, key=len)
+    if option.is_flag:
+        yield (name,)
+        return
     for one in value if option.multiple else [value]:
-        yield (
-            (name,) if option.is_flag else (name, str(one.value if isinstance(one, Enum) else one))
-        )
+        yield (name, str(one.value if isinstance(one, Enum) else one))
 
 
 def _joined(given: dict[str, list[Words]], names: set[str]) -> Words:
@@ -127,9 +128,9 @@ def _budget(result: Profile, asked: Rewrite) -> Words:
     """What uniform groups came down to, as a budget that `fit` may meet with a smaller change."""
     from fractions import Fraction
 
-    from dualcost.gate.starter import roomy
+    from dualcost.units import no_less
 
     uniform = asked.divisor & (asked.divisor - 1) == 0 and not asked.exemptions
     if not uniform or not asked.kind.letter or result.after.macs >= result.before.macs:
         return ()
-    return ("--budget", f"macs={roomy('macs', result.after.macs, Fraction(0))}".replace(" ", ""))
+    return ("--budget", f"macs={no_less(Fraction(result.after.macs))}".replace(" ", ""))

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
 from pathlib import Path
 
-from dualcost import library
+from dualcost import library, units
 from dualcost.cost import CONVENTIONS
 from dualcost.errors import UsageError
 from dualcost.files import write_atomically
@@ -19,11 +18,9 @@ from dualcost.profiles import profile
 from dualcost.rewrite import Rewrite
 from dualcost.site import TensorSpec
 from dualcost.tomlfile import quoted, word
-from dualcost.units import BYTES, MEBI, SCALES
 
 LIMITED = ("params", "macs", "peak-activations")
 GUARDED = ("params", "macs")
-DIGITS = 3  # significant ones of a budget
 
 
 @dataclass(frozen=True)
@@ -100,18 +97,7 @@ def roomy(metric: str, value: int, headroom: Fraction) -> str:
 
     It reads back as no less than that, whatever was rounded.
     """
-    least = value * (1 + headroom)
-    scales = (
-        {"TiB": 2**40, "GiB": 2**30, "MiB": MEBI, "KiB": 2**10, "B": 1}
-        if metrics.dimension(metric) == BYTES
-        else {**dict(reversed([*SCALES.items()][1:])), "": 1}
-    )
-    unit, scale = next((u, s) for u, s in scales.items() if least >= s or s == 1)
-    before_point = len(str(int(least / scale)))
-    step = Fraction(10) ** min(0, before_point - DIGITS) if scale > 1 else Fraction(1)
-    rounded = ceil(least / scale / step) * step
-    decimals = max(0, DIGITS - before_point) if scale > 1 else 0
-    return f"{float(rounded):.{decimals}f} {unit}".strip()
+    return units.no_less(value * (1 + headroom), metrics.dimension(metric))
 
 
 def _name(target: str, rewrite: Rewrite | None, taken: set[str]) -> str:

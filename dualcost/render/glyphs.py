@@ -9,7 +9,7 @@ CELLS = 8  # the length of a bar
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 # What is written where standard output is not Unicode; in tables one for one, so that columns stay
 # aligned.
-PLAIN = {
+PLAINER = {
     **dict.fromkeys("█▉▊▋", "#"),
     **dict.fromkeys("▌▍▎▏", "-"),
     **{"├": "|", "└": "`", "│": "|", "─": "-", "→": ">", "×": "x", "·": "*", "…": "~"},
@@ -40,7 +40,7 @@ def aligned(texts: Sequence[str], apart: str = " ") -> list[str]:
 def encodable(text: str, encoding: str) -> str:
     """The text in characters that an encoding can write."""
     known = set(text.encode(encoding, "ignore").decode(encoding))
-    return "".join(one if one in known else PLAIN.get(one, "?") for one in text)
+    return "".join(one if one in known else PLAINER.get(one, "?") for one in text)
 
 
 def shortened(text: str, width: int) -> str:

@@ -42,11 +42,10 @@ def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Te
 
 
 def remark(outline: Outline) -> str:
-    """What a table does not show though nobody said so, and how to see it; "" if it shows all."""
+    """What a table folds though nobody said so, and how to see it; "" if it says so itself."""
     if not outline.chosen or outline.depth is None:
         return ""
-    deeper = outline.depth + 1
-    return f"folded at depth {outline.depth}: --depth {deeper} opens more, --top 0 lists all layers"
+    return f"folded by module at --depth {outline.depth}; --top 0 lists every layer"
 
 
 def whole(line: str, style: str = "") -> Text:

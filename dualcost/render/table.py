@@ -54,7 +54,7 @@ def profile_table(
         _pairs(heading.memory(profile)),
         *commands,
         "",
-        *_sums(profile),
+        _sums(profile),
     )
 
 
@@ -93,7 +93,7 @@ def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
     return table
 
 
-def _sums(profile: Profile) -> list[RenderableType]:
+def _sums(profile: Profile) -> Table:
     """The exact totals, bold, and behind them the time if one was asked for."""
     sums = heading.sums(profile)
     widths = [max(len(getattr(one, side)) for one in sums) for side in ("before", "after")]
@@ -103,7 +103,7 @@ def _sums(profile: Profile) -> list[RenderableType]:
         if one.after:
             text += f" → {one.after.rjust(widths[1])}  ({one.change})"
         lines.append((one.label, text))
-    return [_pairs([*lines, *reversed(heading.latency(profile))], "bold")]
+    return _pairs([*lines, *reversed(heading.latency(profile))], "bold")
 
 
 def _totals(profile: Profile, unit: str, width: int) -> list[Text]:

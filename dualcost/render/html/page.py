@@ -120,6 +120,7 @@ def _data(report: Report, table: Table) -> dict[str, Any]:
         before = f"{key}_before" if rewritten else key
         return {"title": title, "before": before, "after": key, "seconds": seconds}
 
+    both = [["before", "before"], ["after", "after"]]
     metrics = [metric("MACs", "macs"), metric("parameters", "params")]
     if profile.latency is not None:
         metrics.append(metric("time", "seconds", seconds=True))
@@ -128,7 +129,7 @@ def _data(report: Report, table: Table) -> dict[str, Any]:
         "table": table.document,
         "icicle": {
             "name": profile.network,
-            "sides": [["before", "before"], ["after", "after"]] if rewritten else [["after", "now"]],
+            "sides": both if rewritten else [["after", "now"]],
             "metrics": metrics,
             "was": dict.fromkeys((*KINDS, "standard"), CONVOLUTION),
         },

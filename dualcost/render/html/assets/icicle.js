@@ -103,6 +103,7 @@
     crumbs.replaceChildren();
     const trail = [];
     for (let row = zoomed; row; row = parentOf(row)) trail.unshift(row);
+    crumbs.hidden = trail.length === 1;
     trail.forEach((row, at) => {
       if (at) crumbs.append("›");
       if (row === zoomed) make("span", crumbs, { textContent: label(row) });
