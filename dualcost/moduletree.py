@@ -87,6 +87,7 @@ def _module(path: str, leaves: Sequence[Branch], depth: int) -> Branch:
     groups: dict[tuple[str, ...], list[Branch]] = {}
     for number, leaf in enumerate(leaves):
         parts = leaf.path.split(".") if leaf.path else []
+        key: tuple[str, ...]
         if len(parts) > depth:
             key = ("below", parts[depth])
         elif leaf.row.group in PRODUCTS or leaf.row.replaced:

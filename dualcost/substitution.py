@@ -7,7 +7,7 @@ page, and stands beside what the profile counted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dualcost.kinds import KINDS, ConvKind
@@ -84,8 +84,6 @@ def _substitution(rows: list[Row]) -> Substitution:
     equation = equation_of(kind, first.site)
     if equation is None:
         return made
-    from dataclasses import replace
-
     return replace(made, value=value(equation, made.numbers))
 
 

@@ -236,3 +236,13 @@ def test_a_rule_that_matches_nothing_is_refused() -> None:
         convert(stack(), asked(where="kernel=7"), [floats(1, 4, 9, 9)])
     with pytest.raises(DualcostError, match="is not divisible by G=3"):
         convert(stack(), asked(G=3), [floats(1, 4, 9, 9)])
+
+
+def test_a_model_is_converted_by_a_plan() -> None:
+    model = nn.Sequential(*(nn.Conv2d(n, 8, 3, padding=1) for n in (3, 8, 8, 8)))
+    by_plan = Rewrite.parse("dual", G=4, but=("path=2: het P=2", "path=3: dsc"))
+    converted = convert(model, by_plan, [floats(1, 3, 8, 8)])
+    names = [type(module).__name__ for module in converted.children()]
+    assert names[1:] == ["DualConv2d", "HetConv2d", "DepthwiseSeparableConv2d"]
+    promised = profile(trace(model, [floats(1, 3, 8, 8)]), by_plan).after
+    assert numel(converted) == promised.params

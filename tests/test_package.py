@@ -96,13 +96,17 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(
         for path in (ROOT / "dualcost").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    about = f"dualcost-{__version__}.dist-info"
+    about, data = (f"dualcost-{__version__}.{what}/" for what in ("dist-info", "data"))
     with zipfile.ZipFile(distribution[0]) as wheel:
         held = {name: wheel.read(name) for name in wheel.namelist()}
-    described = {name.removeprefix(f"{about}/") for name in held if name.startswith(about)}
-    assert {name: held[name] for name in held if not name.startswith(about)} == package
+    described = {name.removeprefix(about) for name in held if name.startswith(about)}
+    placed = {name.removeprefix(data): held[name] for name in held if name.startswith(data)}
+    beside = (about, data)
+    assert {name: held[name] for name in held if not name.startswith(beside)} == package
     assert described == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
-    assert held[f"{about}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
+    assert held[f"{about}licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
+    manual = (ROOT / "man/dualcost.1").read_bytes()
+    assert placed == {"data/share/man/man1/dualcost.1": manual}
     for name in ("py.typed", "paper/tables.csv", "traces/torchvision/resnet50.jsonl.gz"):
         assert f"dualcost/{name}" in package
 
@@ -114,11 +118,12 @@ def test_the_source_distribution_holds_what_its_own_tests_read(
         held = {name.partition("/")[2] for name in archive.getnames()}
     assert {
         str(path.relative_to(ROOT))
-        for folder in ("tests", "scripts", "benchmarks", "docs", ".github")
+        for folder in ("tests", "scripts", "benchmarks", "docs", "man", ".github")
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     } <= held
-    assert {".ci/run", "action.yml", "CITATION.cff", "CONTRIBUTING.md", "CHANGELOG.md"} <= held
+    assert {".ci/run", ".pre-commit-config.yaml", "action.yml", "mkdocs.yml"} <= held
+    assert {"CITATION.cff", "CONTRIBUTING.md", "CHANGELOG.md", "README.md", "LICENSE"} <= held
 
 
 def test_the_wheel_does_its_work_without_the_repository(python: Path, tmp_path: Path) -> None:

@@ -262,18 +262,6 @@ def test_a_race_runs_a_plan(written: str, tmp_path: Path) -> None:
     assert Variant.of(dsc).rewrite() == dsc
 
 
-def test_a_model_is_converted_by_a_plan() -> None:
-    from torch import nn
-
-    model = nn.Sequential(*(nn.Conv2d(n, 8, 3, padding=1) for n in (3, 8, 8, 8)))
-    asked = Rewrite.parse("dual", G=4, but=("path=2: het P=2", "path=3: dsc"))
-    converted = dualcost.convert(model, "1x3x8x8", conv=asked)
-    names = [type(module).__name__ for module in converted.children()]
-    assert names[1:] == ["DualConv2d", "HetConv2d", "DepthwiseSeparableConv2d"]
-    promised = dualcost.profile(model, "1x3x8x8", conv=asked).after
-    assert sum(p.numel() for p in converted.parameters()) == promised.params
-
-
 def test_other_words_beside_a_whole_rewrite_are_refused() -> None:
     asked = Rewrite.parse("dual", G=4)
     assert Rewrite.parse(asked) is asked

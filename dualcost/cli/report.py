@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from dualcost.site import Network
 
 EXAMPLES = (
-    ("dualcost report resnet50 --conv dual --G 4", "before and after"),
+    ("dualcost report resnet50 --conv dual --G 4", "before and after, in a page of its own"),
     (
         "dualcost report mobilenet_v2 --conv dual --G 8 --where inverted-residual --verify",
-        "whole blocks, beside what others count",
+        "and what independent counters say",
     ),
-    ("dualcost report resnet50 resnet50+dual:G=4 -o both.html", "two networks side by side"),
-    ("dualcost report before.json after.json", "two profiles that were kept"),
+    ("dualcost report resnet50 resnet50+dual:G=4 -o both.html", "two beside each other"),
+    ("dualcost report before.json after.json", "two reports of `profile`"),
 )
 LONGEST = 80  # letters of a file's name that we choose
 
@@ -129,7 +129,8 @@ def report(
         )
     if verify and (inputs or rules or device):
         raise UsageError(
-            "--verify builds the model by its name and shapes", "leave --inputs, --rules, --device"
+            "--verify builds the model by its name and the shapes of its inputs",
+            "leave --verify out, or --inputs, --rules and --device",
         )
     counted = named_convention(convention)
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)
@@ -219,8 +220,10 @@ def _calibration(
     except DualcostError as error:
         if asked:
             raise
-        why = f"None is predicted, as {error.message}: {error.hint}, then make the page again."
-        return None, why
+        return (
+            None,
+            f"None is predicted, as {error.message}: {error.hint}, then make the page again.",
+        )
 
 
 def _verification(network: Network, asked: Rewrite | None) -> Verification:

@@ -28,7 +28,7 @@ EXAMPLES = (
         "two sizes of input, and a figure",
     ),
     (
-        "dualcost sweep model.py:make --conv dual --G 2..8:2 --resume sweep.csv --jobs 2",
+        "dualcost sweep model.py:make --input 1x3x64x64 --conv dual --G 2..8:2 --resume sweep.csv",
         "a long one, which goes on where it was stopped",
     ),
 )

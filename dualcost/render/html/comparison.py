@@ -75,7 +75,7 @@ def _table(alignment: Alignment) -> Table:
         last=TableLine([Cell("total"), Cell(""), *totals]),
         filters=FILTERS,
         what="lines",
-        adds=f"macs_{letters[-1]}",
+        adds=(f"macs_{letters[-1]}", f"MACs of {letters[-1]}"),
     )
 
 

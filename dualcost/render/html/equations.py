@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dualcost import units
+from dualcost.cost import ratio
 from dualcost.substitution import Substitution, equation_of
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ class Worked:
 
 def worked(substitution: Substitution) -> Worked:
     """A substitution as shown."""
-    from dualcost.cost import ratio
-
     equation = equation_of(substitution.kind, substitution.site)
     left = ratio(substitution.macs, substitution.macs_before)
     return Worked(

@@ -77,14 +77,23 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """Headings, lines, and a last line that no order or filter moves."""
+    """Headings, lines, and a last line that no order or filter moves.
+
+    Attributes:
+        headings: one for each column.
+        lines: in the order in which they stand at first.
+        last: the total.
+        filters: the tag that each keeps, and how it is called.
+        what: what the lines are.
+        adds: the column whose sum is said of what is shown, and how that is called.
+    """
 
     headings: Sequence[Heading]
     lines: Sequence[Line]
     last: Line
     filters: Sequence[tuple[str, str]]
     what: str = "layers"
-    adds: str = "macs"
+    adds: tuple[str, str] = ("macs", "MACs")
 
     @property
     def leaves(self) -> int:

@@ -11,7 +11,8 @@ const Rows = (() => {
   const status = document.getElementById("status");
   const [query, only, flat] = ["query", "only", "flat"].map((id) => document.getElementById(id));
   const buttons = [...table.tHead.querySelectorAll("button")];
-  const adds = DATA.table.columns.findIndex(([key]) => key === DATA.table.adds);
+  const [added, called] = DATA.table.adds;
+  const adds = DATA.table.columns.findIndex(([key]) => key === added);
 
   // one record for each row, in the order of the file; the children of -1 are the outermost
   const rows = DATA.table.rows.map(([parent, module, hue, tags, values], index) => {
@@ -72,7 +73,7 @@ const Rows = (() => {
     body.append(place);
     table.classList.toggle("flat", asList);
     const sum = [...wanted].reduce((total, row) => total + (row.values[adds] ?? 0), 0);
-    const exact = `${sum.toLocaleString("en-US")} ${DATA.table.columns[adds][1]}`;
+    const exact = `${sum.toLocaleString("en-US")} ${called}`;
     status.textContent = filtered
       ? `showing ${wanted.size} of ${leaves.length} ${DATA.table.what}, ${exact} together`
       : `${leaves.length} ${DATA.table.what}, ${exact}`;
