@@ -175,7 +175,7 @@ def _compare(
 def _plain(text: str) -> str:
     """A model or a rewrite as part of the name of a file: "zoo:vgg16" is "zoo-vgg16"."""
     text = text.removeprefix("torchvision:").removesuffix(".json")
-    text = text.rpartition("/")[2].replace(".py:", "-").replace("=", "")
+    text = text.rpartition("/")[2].replace(".py:", ":").replace("=", "")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "report"
 
 
