@@ -41,9 +41,9 @@ def listing(
         UnknownNameError: there is no such sort.
         UsageError: depth or top is negative.
     """
-    if (depth or 0) < 0:
-        raise UsageError(f"--depth {depth} is negative", "--depth 0 folds the whole network")
-    rows = _by_layer(profile.rows) if depth is None else _by_module(profile.rows, depth)
+    rows = (
+        _by_layer(profile.rows) if depth is None else modules(filter(counts, profile.rows), depth)
+    )
     return ordered(rows, sort, top)
 
 
@@ -90,14 +90,20 @@ def _by_layer(rows: Iterable[Row]) -> list[Row]:
     return shown
 
 
-def _by_module(rows: Iterable[Row], depth: int) -> list[Row]:
-    modules: dict[str, list[Row]] = {}
+def modules(rows: Iterable[Row], depth: int) -> list[Row]:
+    """One row for each module at a depth, and for what lies higher; each row is in one of them.
+
+    Raises:
+        UsageError: depth is negative.
+    """
+    if depth < 0:
+        raise UsageError(f"--depth {depth} is negative", "--depth 0 folds the whole network")
+    members: dict[str, list[Row]] = {}
     for row in rows:
-        if counts(row):
-            modules.setdefault(".".join(row.path.split(".")[:depth]), []).append(row)
+        members.setdefault(".".join(row.path.split(".")[:depth]), []).append(row)
     return [
-        members[0] if len(members) == 1 else together(path or WHOLE, members, MODULE)
-        for path, members in modules.items()
+        inside[0] if len(inside) == 1 else together(path if depth else WHOLE, inside, MODULE)
+        for path, inside in members.items()
     ]
 
 

@@ -130,6 +130,19 @@ def test_rows_that_are_folded_sorted_and_cut_still_add_up(
     assert len(rows) <= (top + 1 if top else 100)
 
 
+@pytest.mark.parametrize("depth", [0, 1, 2, 5])
+def test_every_column_of_folded_csv_adds_up(command: Command, depth: int) -> None:
+    words = ("profile", "resnet18", "--conv", "dual", "--G", "2", "--format")
+    folded = csv.DictReader(io.StringIO(command(*words, "csv", "--depth", str(depth))[1]))
+    whole = json.loads(command(*words, "json")[1])["total"]
+    rows = [*folded]
+    assert len({row["path"] for row in rows}) == len(rows)  # no module beside what is in it
+    for side in ("before", "after"):
+        for metric in ("macs", "params", "weight_bytes", "activation_bytes", "traffic"):
+            total = sum(int(row[f"{metric}_{side}"]) for row in rows)
+            assert total == whole[side][metric] > 0
+
+
 def test_the_ending_of_the_output_chooses_its_format(command: Command, tmp_path: Path) -> None:
     for name, start in (("a.json", "{"), ("a.csv", "path,"), ("a.md", "###"), ("a.txt", "torch")):
         code, out, err = command("profile", "alexnet", "-o", name)

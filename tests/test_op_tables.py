@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import combinations
 from typing import Any
 
@@ -13,13 +14,14 @@ from test_trace_ops import CASES
 from dualcost.nn import operations, ops
 from dualcost.nn.trace import trace
 
-KINDS_OF_OP = {
+Names = Collection[str]
+KINDS_OF_OP: dict[str, Names] = {
     "groups": ops.GROUP_OF,
     "convolutions": ops._CONVOLUTIONS,
     "products": ops._PRODUCTS,
     "other products": ops._OTHERS,
 }
-OTHER_OPERATIONS = {
+OTHER_OPERATIONS: dict[str, Names] = {
     "per element": operations._PER_ELEMENT,
     "per input": operations._PER_INPUT,
     "reductions": operations._REDUCTIONS,
@@ -28,11 +30,13 @@ OTHER_OPERATIONS = {
 }
 
 Shape = tuple[int, ...]
-CONVOLUTION = {"input": (1, 3, 8, 8), "weight": (5, 3, 3, 3)}, (1, 5, 6, 6), 6 * 6 * 27 * 5
-QUERY = {"query": (2, 3, 5, 8), "key": (2, 3, 7, 8), "value": (2, 3, 7, 6)}
+Shapes = dict[str, Shape]
+FILTERS: Shapes = {"input": (1, 3, 8, 8), "weight": (5, 3, 3, 3)}
+CONVOLUTION = FILTERS, (1, 5, 6, 6), 6 * 6 * 27 * 5
+QUERY: Shapes = {"query": (2, 3, 5, 8), "key": (2, 3, 7, 8), "value": (2, 3, 7, 6)}
 ATTENTION = QUERY, (2, 3, 5, 6), 2 * 3 * 5 * 7 * (8 + 6)
 # Ops of other devices and modes: the shapes of their arguments and of the result, and MACs.
-ELSEWHERE: dict[str, tuple[dict[str, Shape], Shape, int]] = {
+ELSEWHERE: dict[str, tuple[Shapes, Shape, int]] = {
     "_addmm_activation": ({"mat1": (2, 3)}, (2, 5), 2 * 5 * 3),
     "addmv": ({"mat": (4, 3)}, (4,), 4 * 3),
     "linear": ({"input": (2, 7, 3)}, (2, 7, 5), 2 * 7 * 5 * 3),
@@ -79,7 +83,7 @@ def test_every_op_of_a_table_is_one_of_torchs(table: str) -> None:
 
 
 @pytest.mark.parametrize("tables", [KINDS_OF_OP, OTHER_OPERATIONS])
-def test_no_op_is_in_two_tables(tables: dict[str, dict[str, object]]) -> None:
+def test_no_op_is_in_two_tables(tables: dict[str, Names]) -> None:
     for one, other in combinations(tables, 2):
         assert set(tables[one]) & set(tables[other]) == set(), (one, other)
 
@@ -90,5 +94,5 @@ def test_no_op_is_in_two_groups() -> None:
 
 
 def test_what_has_other_operations_is_in_a_table_of_ops() -> None:
-    known = set().union(*KINDS_OF_OP.values())
-    assert set().union(*OTHER_OPERATIONS.values()) <= known
+    known = {name for table in KINDS_OF_OP.values() for name in table}
+    assert {name for table in OTHER_OPERATIONS.values() for name in table} <= known

@@ -163,9 +163,8 @@ INPUT = "1x3x8x8"
          "fit resnet18 --budget macs=744M --convention paper"),
         (("resnet18", "--conv", "het", "--P", "2", "--where", "stride-1"),
          "fit resnet18 --budget macs=1.15G --kinds het --where stride-1"),
-        (("zoo:vgg16a-cifar10", "--conv", "dsc"), "verify zoo:vgg16a-cifar10 --conv dsc"),
-        (("zoo:vgg16a-cifar10", "--conv", "dual", "--G", "3", "--indivisible", "gcd"),
-         "verify zoo:vgg16a-cifar10 --conv dual --G 3 --indivisible gcd"),
+        (("zoo:vgg16a-cifar10", *DUAL, "--indivisible", "keep"),
+         "verify zoo:vgg16a-cifar10 --conv dual --G 4 --indivisible keep"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )  # fmt: skip

@@ -184,7 +184,7 @@ def _written(
     output: Path | None,
     footer: list[tuple[str, str]],
 ) -> str:
-    from dualcost.listing import listing, ordered
+    from dualcost.listing import listing, modules, ordered
 
     if format is Format.JSON:
         from dualcost.render.json import profile_json
@@ -193,9 +193,9 @@ def _written(
     if format is Format.CSV:
         from dualcost.render.csv import rows_csv
 
-        if depth is None:
-            return rows_csv(ordered(result.rows, sort, top or 0))
-        return rows_csv(listing(result, depth, sort, top or 0))
+        # every op is in a row, also one that counts nothing, so that all columns add up
+        rows = result.rows if depth is None else modules(result.rows, depth)
+        return rows_csv(ordered(rows, sort, top or 0))
     if format is Format.MARKDOWN:
         from dualcost.render.markdown import profile_markdown
 

@@ -129,7 +129,8 @@ def report(
         )
     if verify and (inputs or rules or device):
         raise UsageError(
-            "--verify builds the model by its name and shapes", "leave --inputs, --rules, --device"
+            "--verify builds the model by its name and the shapes of its inputs",
+            "leave --verify out, or --inputs, --rules and --device",
         )
     counted = named_convention(convention)
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)

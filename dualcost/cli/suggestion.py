@@ -24,6 +24,7 @@ TAKES = {
     "explain": {*INPUT, *CHANGE, *PREDICTED},
     "roofline": {*INPUT, *CHANGE, *PREDICTED},
 }
+REPLACED = ("--conv", "--G", "--P")  # what `fit` finds by itself
 # What makes no other network of it, so that another command may do without.
 VIEW = {"--depth", "--sort", "--top", "--format", "--output", "--unit", "--debug"}
 ALIKE = {*VIEW, "--convention", "--latency", *PREDICTED}
@@ -92,10 +93,8 @@ def _next(model: str, given: dict[str, list[Words]], network: Network, result: P
             return ("profile", model, *_joined(given, set(given) - VIEW), *change)
     elif budget := _budget(result, asked):
         kinds = ("--kinds", asked.kind.name) if asked.kind.name != "dual" else ()
-        given = {
-            name: words for name, words in given.items() if name not in ("--conv", "--G", "--P")
-        }
-        found = _other("fit", model, given, *budget, *kinds)
+        others = {name: words for name, words in given.items() if name not in REPLACED}
+        found = _other("fit", model, others, *budget, *kinds)
         if found:
             return found
     return _other("verify", model, given)

@@ -21,6 +21,7 @@ STARTING_S, FITTING_S = 9.0, 4.0  # of the budget: torch is imported, shapes are
 LEAST_MEASURING_S = 1.0
 
 MICRO = 1e-6
+ODD = 0.03  # a relative error of a chain
 NEEDED = {"dense", "pointwise", "relu_", "batch_norm"}  # there is no network without
 
 Watcher = Callable[[float], None]
@@ -107,10 +108,11 @@ def _in_networks(
     """How much longer ops take in a network than by themselves, and what calling a layer costs.
 
     Two coefficients of least relative error: a chain takes the one times the sum of its ops, and
-    the other for each layer.
+    the other for each layer. Beyond ODD an error counts but linearly: a chain that was disturbed
+    all the time does not outweigh the others.
     """
     import numpy as np
-    from scipy.optimize import nnls
+    from scipy.optimize import least_squares
 
     rows = []
     for chain in chains:
@@ -119,7 +121,14 @@ def _in_networks(
             ops_s = share * chain["cold_s"] + (1 - share) * chain["warm_s"]
             # both columns near 1, for the sake of the arithmetic
             rows.append((ops_s / chain["seconds"], MICRO * chain["layers"] / chain["seconds"]))
-    (slowdown, call_us), _ = nnls(np.array(rows), np.ones(len(rows)))
+    shares = np.array(rows)
+    slowdown, call_us = least_squares(
+        lambda found: shares @ found - 1,
+        (1.0, 1.0),
+        bounds=(0, np.inf),
+        loss="soft_l1",
+        f_scale=ODD,
+    ).x
     return float(slowdown), float(call_us) * MICRO
 
 

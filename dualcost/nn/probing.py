@@ -20,12 +20,14 @@ from functools import partial
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dualcost.child import error_event
 from dualcost.errors import DualcostError, UnmeasuredError
 from dualcost.machine import Machine
+from dualcost.measurement import least
 from dualcost.nn.machine import here
 from dualcost.nn.probes import Chain, Probe, chains, probes, weighted
 from dualcost.nn.quiet import quiet
@@ -38,7 +40,7 @@ POOL = 1 << 27  # elements (512 MiB) that weights and inputs are cut out of
 TOGETHER = 32  # ops measured in turns
 PASSES = 6  # at most: a machine is disturbed for seconds, so that rounds are spread over the time
 FIRST_PASS = 0.6  # of the budget, at most for the first pass, in which kernels are made
-WARM_UPS, CHAIN_ROUNDS = 1, 2  # of a chain, in each pass
+WARM_UPS, CHAIN_ROUNDS, CHAIN_S = 1, 2, 0.06  # of a chain, in each pass: as often as fits, at least
 
 
 class Bench:
@@ -193,29 +195,29 @@ class Link:
         image = torch.rand(chain.input).to(memory_format=format)
         self._call: Callable[[], Tensor] = partial(model, image)
         self._stamps = Stamps(model, time.thread_time_ns, layers=False)
-        self._best: list[int] = []
+        self._forwards: list[list[int]] = []
 
     def round(self) -> None:
-        """Time it some times, and its ops once; the least counts."""
+        """Time it some times, and its ops once."""
         for _ in range(WARM_UPS):
             self._call()
-        if not self._best:
+        if not self._forwards:
             self._stamps.choose(self._call)
             for runner in self.runners:
                 runner.round(keep=False)
         for runner in self.runners:
             runner.round()
+        end, least_rounds = time.monotonic() + CHAIN_S, len(self._forwards) + CHAIN_ROUNDS
         with self._stamps.on():
-            for _ in range(CHAIN_ROUNDS):
+            while len(self._forwards) < least_rounds or time.monotonic() < end:
                 segments, _ = self._stamps.forward(self._call)
-                best = zip(self._best or segments, segments, strict=True)
-                self._best = [min(pair) for pair in best]
+                self._forwards.append(segments)
 
     def facts(self) -> dict[str, Any]:
         """What was measured, as plain data."""
         return {
             "format": self.name,
-            "seconds": sum(self._best) * 1e-9,
+            "seconds": float(least(np.array(self._forwards, float)).sum()) * 1e-9,
             "warm_s": sum(runner.warm for runner in self.runners),
             "cold_s": sum(runner.facts()["cold_s"] for runner in self.runners),
             "weights": sum(workload(runner.probe.op).weights for runner in self.runners),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from dualcost import units
 from dualcost.cost import ratio
@@ -37,14 +38,22 @@ def layers_table(report: Report) -> Table:
         lines.append(
             Line(cells, levels[index], parent, hue(branch), _tags(branch.row), not branch.leaf)
         )
-    total = [column.cell(profile, report.tree) for column in shown]
-    total[0] = Cell("total")
     return Table(
         headings=[column.heading for column in shown],
         lines=lines,
-        last=Line(total),
+        last=Line([_total(report, column) for column in shown]),
         filters=FILTERS if profile.rewrite else FILTERS[:-1],
     )
+
+
+def _total(report: Report, column: Column) -> Cell:
+    """The whole network in a column; what an unknown op may add to is a lower bound."""
+    if column.heading.key == "layer":
+        return Cell("total")
+    cell = column.cell(report.profile, report.tree)
+    if report.profile.partial and column.heading.key in ("macs", "macs_before"):
+        return replace(cell, text=f"≥ {cell.text}")
+    return cell
 
 
 def hue(branch: Branch) -> str:

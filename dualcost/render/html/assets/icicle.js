@@ -2,6 +2,7 @@
 "use strict";
 
 (() => {
+  const NAMED = 26; // pixels that a box needs to say its name
   const home = document.getElementById("icicles");
   if (!home) return;
   const { rows, top } = Rows;
@@ -82,7 +83,7 @@
         if (box.hidden) return;
         deepest = Math.max(deepest, depth);
         Object.assign(box.style, { left: `${left}%`, width: `${width}%`, top: `${1.55 * depth}rem` });
-        box.classList.toggle("thin", width < 2.2);
+        box.classList.toggle("thin", width * drawing.clientWidth < 100 * NAMED);
         box.setAttribute("aria-level", depth + 1);
         box.setAttribute("aria-label", `${path(row)}, ${exact(row, side)}${unit()}, ${share(row, side)}`);
         for (const child of row.children) {
