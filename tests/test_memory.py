@@ -187,6 +187,48 @@ def test_the_input_of_a_replaced_block_lives_until_its_end_though_a_view_hands_i
     assert peak(net, changed) == Peak(small + small + large, 3)
 
 
+def with_memory(*ops: Op, lives: tuple[tuple[tuple[int, int], ...], ...]) -> Network:
+    remembered = (replace(op, memory=m) for op, m in zip(ops, lives, strict=True))
+    return replace(network(*ops), ops=tuple(remembered))
+
+
+def test_the_result_of_a_block_lives_as_long_as_any_map_inside_it_did() -> None:
+    small, wide = 4 * 8 * 4 * 4, 4 * 16 * 4 * 4
+    shape = (1, 8, 4, 4)
+    net = with_memory(
+        plain("relu", ACTIVATION, shape, -1),
+        conv("e", site(8, 16, 1, 4), 0),
+        conv("d", site(16, 16, side=4, groups=16), 1),
+        conv("p", site(16, 8, 1, 4), 2),
+        plain("relu", ACTIVATION, shape, 3),
+        plain("relu", ACTIVATION, shape, 4),
+        # a variable holds d's map until the last op
+        lives=(
+            ((small, 2),), ((wide, 3),), ((wide, 6),), ((small, 5),), ((small, 6),), ((small, -1),)
+        ),
+    )  # fmt: skip
+    # the input, e's map and d's; later the input, d's map and two small ones
+    assert peak(net) == Peak(small + wide + wide, 2)
+    changed = (replacement((1, 2, 3), site(8, 8, side=4), "standard", 1),)
+    # the input, and three maps: the result of the block is held until the end, as d's map was
+    assert peak(net, changed) == Peak(small + 3 * small, 5)
+
+
+def test_what_has_no_memory_and_reads_nothing_belongs_to_no_op() -> None:
+    small, shape = 4 * 8 * 4 * 4, (1, 8, 4, 4)
+    net = with_memory(
+        Op("constant", "", "", "free", (), (shape,), (shape,)),
+        plain("relu", ACTIVATION, shape, -1),
+        conv("d", site(8, 8, side=4, groups=8), 0),
+        conv("p", site(8, 8, 1, 4), 2),
+        lives=((), ((small, 3),), ((small, 4),), ((small, -1),)),
+    )
+    inputs = sum(spec.nbytes for spec in net.inputs)
+    changed = (replacement((2, 3), site(8, 8, side=4), "standard", 1),)
+    # relu's map is gone before the last op, since the block does not read it
+    assert peak(net, changed) == Peak(inputs + small, 1)
+
+
 def test_the_peak_of_resnet50_is_that_of_its_first_bottleneck() -> None:
     found = profile(library.load("torchvision:resnet50"))
     image = 3 * 224 * 224 * 4

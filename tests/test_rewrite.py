@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from math import gcd
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -299,6 +300,23 @@ def test_the_words_of_a_user_are_checked_one_by_one() -> None:
         Rewrite(KINDS["dual"], 0)
     assert refused.value.message == "dual G=0 is not positive"
     assert refused.value.hint == "give 1, 2, 4, …"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"conv": "dual", "G": 4},
+        {"conv": "het", "P": 8, "where": "stride-1", "indivisible": "fallback:8"},
+        {"conv": "dsc", "where": "block=separable M>=64", "bias": "drop"},
+        {"conv": "group", "G": 2, "indivisible": "gcd", "but": ("M<=32: keep", "N=64: dual G=8")},
+    ],
+)
+def test_a_rewrite_says_the_words_that_make_it_and_not_those_that_are_assumed(
+    words: dict[str, Any],
+) -> None:
+    made = Rewrite.parse(**words)
+    assert made.words() == words
+    assert Rewrite.parse(**made.words()) == made
 
 
 def test_a_bias_is_kept_where_there_was_one_or_dropped() -> None:

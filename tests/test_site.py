@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from networks import conv, linear, network, plain, site
 
-from dualcost.site import FREE, GROUPS, Op
+from dualcost.errors import UsageError
+from dualcost.site import FREE, GROUPS, Op, TensorSpec
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,30 @@ def test_channels_are_those_of_a_convolution_or_of_a_linear_layer() -> None:
     relu: Op = plain("relu", "activation", (1, 8), -1)
     found = [op.channels for op in (conv("a", site(3, 8)), linear("b", 8, 5, -1), relu)]
     assert found == [(3, 8), (8, 5), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "spec", "shown", "nbytes"),
+    [
+        ("1x3x8x8", TensorSpec((1, 3, 8, 8)), "1×3×8×8", 3 * 8 * 8 * 4),
+        ("ids=1x77:int64", TensorSpec((1, 77), "int64", "ids"), "ids=1×77 int64", 77 * 8),
+        ("mask=5:bool", TensorSpec((5,), "bool", "mask"), "mask=5 bool", 5),
+        ("2x3:float16", TensorSpec((2, 3), "float16"), "2×3 float16", 2 * 3 * 2),
+    ],
+)
+def test_an_input_reads_as_it_is_written(
+    text: str, spec: TensorSpec, shown: str, nbytes: int
+) -> None:
+    assert TensorSpec.parse(text) == spec
+    assert (spec.word, str(spec)) == (text, shown)
+    assert spec.nbytes == nbytes
+
+
+def test_a_shape_that_is_none_or_a_name_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError) as refused:
+        TensorSpec.parse("2nd=1x77")
+    assert refused.value.message == "'2nd' is not the name of an argument"
+    assert refused.value.hint == "write name=1x77:int64, or leave name= out"
+    for text, shape in (("1x", "1x"), ("a=b=1x3", "b=1x3")):
+        with pytest.raises(UsageError, match=f"'{shape}'"):
+            TensorSpec.parse(text)
