@@ -10,7 +10,6 @@ tests/test_docs.py runs the same and compares.
 from __future__ import annotations
 
 import io
-import os
 import re
 import shlex
 import subprocess
@@ -47,12 +46,14 @@ def output_of(command: str, coloured: bool = False) -> str:
     words = shlex.split(command)
     if words[0] != "dualcost":
         raise ValueError(f"only dualcost commands are run: {command}")
-    plain = {name: text for name, text in os.environ.items() if name != "NO_COLOR"}
+    environment = session.surroundings(COLUMNS="80")
+    if coloured:
+        environment.pop("NO_COLOR", None)
     colours = {"FORCE_COLOR": "1", "TERM": "xterm-256color"} if coloured else {"NO_COLOR": "1"}
     done = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=ROOT,
-        env={**plain, **colours, "COLUMNS": "80"},
+        env=environment | colours,
         capture_output=True,
         text=True,
         check=False,
