@@ -20,7 +20,8 @@ NAMED = 12  # characters of the name of a damaged file; JSON has them all
 def entries_table(entries: Sequence[Entry]) -> RenderableType:
     """A line for each entry, and how many there are."""
     total = units.memory(sum(entry.nbytes for entry in entries))
-    end = Text(f"{len(entries)} entries, {total}" if entries else "nothing", style="bold")
+    count = f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
+    end = Text(f"{count}, {total}" if entries else "nothing", style="bold")
     if not entries:
         return end
     table = plain_table()
