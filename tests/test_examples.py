@@ -78,6 +78,9 @@ def prepare(example: str, folder: Path, command: Command) -> None:
     name = example.split()[1]
     if name in ("check", "lock"):
         repository(folder, command)
+    if "--accept" in example:  # what has risen since then
+        models = folder / "models.py"
+        models.write_text(models.read_text().replace("Conv2d(8, 8, 3)", "Conv2d(8, 9, 3)"))
     if name in ("roofline", "fit") or "--validate" in example:
         calibrated()
     if "before.json" in example:
