@@ -414,7 +414,8 @@ def test_others_stand_beside_the_count_where_they_are_asked(command: Command) ->
         (["resnet18", "--conv", "dual", "--G", "3"], "M=64 is not divisible by G=3", "gcd"),
         (["resnet18", "-o", "nowhere/page.html"], "cannot write nowhere/page.html", "folder"),
         (["resnet18", "-o", "."], "cannot write .: it is a folder", "another file"),
-        (["one.json"], "one.json is one report", "a second report"),
+        (["one.json"], "cannot read one.json", "dualcost profile -o"),
+        (["other.json"], "other.json is no report of a profile", "profile -o"),
         (["one.json", "two.json"], "cannot read one.json", "dualcost profile -o"),
         (["resnet18", "other.json"], "other.json is no report of a profile", "profile -o"),
         (["resnet18", "vgg11", "--conv", "dsc"], "--conv goes with one model", "MODEL+dual:G=4"),
@@ -443,6 +444,13 @@ def test_a_report_of_another_convention_is_not_compared(command: Command) -> Non
     assert code == ExitCode.USAGE
     assert "counted in different ways" in err
     assert command("report", "resnet18", "paper.json", "--convention", "paper")[0] == ExitCode.OK
+
+
+def test_one_report_alone_is_nothing_to_show(command: Command) -> None:
+    assert command("profile", "resnet18", "-o", "one.json")[0] == ExitCode.OK
+    code, _, err = command("report", "one.json")
+    assert code == ExitCode.USAGE
+    assert "one.json is one report" in err and "a second report" in err
 
 
 def test_blocks_that_are_replaced_stand_in_their_module() -> None:

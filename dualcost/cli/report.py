@@ -97,6 +97,7 @@ def report(
     equations with this network's numbers; and the predicted latency, if this machine is calibrated.
     """
     from dualcost import library
+    from dualcost.contender import read
     from dualcost.cost import convention as named_convention
     from dualcost.render.html.page import network_page
     from dualcost.reports import report as facts
@@ -123,6 +124,7 @@ def report(
         return
     (model,) = models
     if model.endswith(".json"):
+        read(Path(model))  # what is missing or damaged is that first
         raise UsageError(
             f"{model} is one report: its network is not in it, and there is nothing to compare",
             "name the model itself, or a second report beside it",
