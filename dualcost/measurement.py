@@ -31,6 +31,7 @@ NORMAL_QUANTILE = 1.959964  # of (1 + CONFIDENCE) / 2
 # The share of a segment's shortest times that is left out. A virtual machine counts the time that
 # others took from it, and takes it off later: now and then from a segment that lost none.
 MISCOUNTED = 0.05
+AGREEING = 2  # of the times of an op that is measured a few times: one alone may be miscounted
 DISTURBED = 0.10  # forwards that take so much longer than undisturbed tell of a busy machine
 
 
@@ -111,6 +112,21 @@ def least(segments: NDArray[np.float64]) -> NDArray[np.float64]:
 
     left_out = int(MISCOUNTED * len(segments))
     times: NDArray[np.float64] = np.partition(segments, left_out, axis=0)[left_out]
+    return times
+
+
+def calm(rounds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The times of ops (rounds × ops) that were run in turn, as in the calmest of the rounds.
+
+    By how much a round's ops took longer than their medians, in the median, was the machine's mood
+    and not theirs. Without it, the shortest times count: the mean of AGREEING.
+    """
+    import numpy as np
+
+    logs = np.log(rounds)
+    moods = np.median(logs - np.median(logs, axis=0), axis=1)
+    settled = np.sort(logs - (moods - moods.min())[:, None], axis=0)
+    times: NDArray[np.float64] = np.exp(settled[:AGREEING].mean(axis=0))
     return times
 
 

@@ -1,7 +1,8 @@
 """How far predictions are off: networks that no calibration was fitted to, measured and predicted.
 
 They are measured as `dualcost bench` does: in turn, in a fresh process, by the sums of segment
-minima.
+minima. A machine that others use may be slow for as long as that takes: each is measured ROUNDS
+times, minutes apart, and the shorter time counts.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
+from operator import attrgetter
 from statistics import mean, median
 
 from dualcost import contest, library
 from dualcost.calibration import FORMATS, Calibration
 from dualcost.estimate import Timing, estimate
 from dualcost.machine import Machine
+from dualcost.measurement import Run
 from dualcost.race import Conditions, Contender, Race, Variant
 from dualcost.rewrite import rewrite
 
@@ -31,7 +35,8 @@ HELD_OUT: tuple[tuple[str, ...], ...] = (
     ("densenet121", "inception_v3", "convnext_tiny"),
     ("zoo:resnet50-cifar10", "zoo:resnet50-cifar10 dual:4", "zoo:vgg16-cifar10"),
 )
-TARGET, BUDGET_S = 0.02, 6.0  # of each line, in each memory format
+TARGET, BUDGET_S = 0.02, 4.0  # of each line, in each memory format and round
+ROUNDS = 2
 CLOSE = 0.10
 
 
@@ -139,23 +144,26 @@ def validate(
         calibration: what predicts.
         watch: told what is about to be measured.
         held_out: lines of networks that are measured in turn.
-        budget_s: seconds of measuring of each line and format.
+        budget_s: seconds of measuring of each line and format, in each round.
 
     Raises:
         DualcostError: a network cannot be built or measured.
     """
-    checks: list[Check] = []
+    measured: dict[tuple[str, str], Run] = {}
     machine = calibration.machine
-    for line in held_out:
-        for format in FORMATS:
-            watch(f"{', '.join(line)} ({format})")
-            contenders = tuple(map(_contender, line))
-            conditions = Conditions(channels_last=format == "channels_last")
-            found = contest.run(Race(contenders, conditions, TARGET, budget_s))
-            machine = found.machine
-            for name, run in zip(line, found.runs, strict=True):
-                predicted = _predicted(run.contender, calibration, format)
-                checks.append(Check(name, format, run.undisturbed_s, predicted))
+    for line, format in [*product(held_out, FORMATS)] * ROUNDS:
+        watch(f"{', '.join(line)} ({format})")
+        contenders = tuple(map(_contender, line))
+        conditions = Conditions(channels_last=format == "channels_last")
+        found = contest.run(Race(contenders, conditions, TARGET, budget_s))
+        machine = found.machine
+        for name, run in zip(line, found.runs, strict=True):
+            known = measured.setdefault((name, format), run)
+            measured[name, format] = min(known, run, key=attrgetter("undisturbed_s"))
+    checks = [
+        Check(name, format, run.undisturbed_s, _predicted(run.contender, calibration, format))
+        for (name, format), run in measured.items()
+    ]
     return Validation(calibration, machine, tuple(checks))
 
 

@@ -16,7 +16,7 @@ from dualcost.errors import ExitCode, UnmeasuredError
 from dualcost.estimate import estimate
 from dualcost.nn import calibrate as calibrating
 from dualcost.nn.machine import here
-from dualcost.nn.probes import QUOTAS, Probe, chains, probes
+from dualcost.nn.probes import LINKS, QUOTAS, Probe, chains, probes
 from dualcost.nn.trace import trace
 from dualcost.site import TensorSpec
 from dualcost.workload import VIEW, workload
@@ -155,9 +155,9 @@ def test_what_is_measured_is_what_a_trace_would_find(planned: list[Probe]) -> No
 
 
 def test_a_chain_runs_what_it_says() -> None:
-    chain = chains(seed=3, count=1, units=6)[0]
-    network = trace(chain.model, [TensorSpec(chain.input)])
-    assert [workload(probe.op) for probe in chain.probes] == [workload(op) for op in network.ops]
+    for chain in chains(seed=3, count=len(LINKS)):
+        traced = trace(chain.model, [TensorSpec(chain.input)]).ops
+        assert [workload(probe.op) for probe in chain.probes] == [workload(op) for op in traced]
 
 
 def test_what_a_network_adds_to_its_ops_is_found_again() -> None:

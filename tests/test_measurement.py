@@ -19,6 +19,7 @@ from dualcost.measurement import (
     Ratio,
     Run,
     Sample,
+    calm,
     felt_ratio,
     spread,
     undisturbed_ratio,
@@ -306,3 +307,20 @@ def test_a_machine_whose_facts_do_not_fit_is_refused(change: dict[str, object]) 
         Machine.from_json({**HERE.to_json(), **change})
     with pytest.raises(UsageError, match="it is no object"):
         Machine.from_json([])
+
+
+@given(
+    st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=40),
+    st.lists(st.floats(1.0, 4.0), min_size=2, max_size=6),
+)
+def test_a_mood_that_all_ops_share_is_taken_out(times: list[float], moods: list[float]) -> None:
+    moods = [mood / min(moods) for mood in moods]  # one round was calm
+    assert calm(np.outer(moods, times)) == pytest.approx(times)
+
+
+def test_ops_that_were_interrupted_change_neither_the_mood_nor_their_time() -> None:
+    times, moods = np.linspace(1e-4, 1e-3, 20), np.array([1.3, 1.0, 1.6, 1.1])
+    rounds = np.outer(moods, times)
+    for op in range(7):  # each in another round, once
+        rounds[op % 4, op] *= 5
+    assert calm(rounds) == pytest.approx(times)

@@ -58,6 +58,23 @@ def test_every_network_is_checked_in_both_formats() -> None:
     assert both.close == 0 and both.spearman == pytest.approx(1)
 
 
+def test_the_shorter_of_two_measurements_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    raced: list[Race] = []
+
+    def disturbed(race: Race) -> Any:
+        """Every other network takes longer at first, and the others later."""
+        found, late = measured(race), race in raced
+        raced.append(race)
+        for number, one in enumerate(found.runs):
+            one.undisturbed_s *= 1.6 if number % 2 == late else 1
+        return found
+
+    monkeypatch.setattr(contest, "run", disturbed)
+    found = validate(linear_calibration(machine=here()), held_out=HELD_OUT[:1])
+    assert len(raced) == 4 and raced[:2] == raced[2:]
+    assert [check.error for check in found.checks] == pytest.approx([1 / SLOWER - 1] * 10)
+
+
 def test_a_variant_is_predicted_as_it_runs() -> None:
     calibration = linear_calibration()
     found = validate(calibration, held_out=[["resnet18", "resnet18 dual:8"]])

@@ -72,8 +72,9 @@ CHANNELS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1
 # Of chains: the channels and the side that the first layer reads, the most MACs of a layer, and
 # the channels drawn from. Small layers tell what a call costs, larger ones what a network does.
 LINKS = (
-    (16, 28, 3_000_000, (16, 24, 32, 40, 48, 64, 80, 96)),
-    (32, 56, 60_000_000, (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)),
+    (40, 16, 28, 3_000_000, (16, 24, 32, 40, 48, 64, 80, 96)),
+    (40, 32, 56, 60_000_000, (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)),
+    (12, 64, 112, 400_000_000, (64, 96, 128, 192, 256, 320, 384, 512)),
 )
 SIDES = (1, 2, 4, 7, 8, 14, 16, 20, 28, 32, 40, 56, 64, 80, 112, 150, 224)
 
@@ -336,11 +337,10 @@ class Chain:
     input: Size
 
 
-def chains(seed: int = 0, count: int = 6, units: int = 40) -> list[Chain]:
+def chains(seed: int = 0, count: int = 6) -> list[Chain]:
     """Networks of convolution, norm and activation: some of small layers, some of larger ones."""
     return [
-        _chain(random.Random(seed + number), units, *LINKS[number % len(LINKS)])
-        for number in range(count)
+        _chain(random.Random(seed + number), *LINKS[number % len(LINKS)]) for number in range(count)
     ]
 
 

@@ -2,9 +2,9 @@
 
 `python -m dualcost.nn.probing` runs in a process of its own (`nn/calibrate.py` starts it), reads
 {"budget_s": …, "seed": …} and writes JSON lines. An op's input has just been written by the op
-before it; its code has run before; its weights come from memory, and once more from a cache.
-Rounds go through many ops before one comes again, all ops come in several passes, and the shortest
-time counts.
+before it; its code has run before; its weights come from memory, and once more from the last-level
+cache, as no network of some size keeps them in a core's own. Rounds go through many ops before one
+comes again, and all ops come in several passes (`measurement.calm` says what counts).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from dualcost.child import error_event
 from dualcost.errors import DualcostError, UnmeasuredError
 from dualcost.machine import Machine
-from dualcost.measurement import least
+from dualcost.measurement import calm, least
 from dualcost.nn.machine import here
 from dualcost.nn.probes import Chain, Probe, chains, probes, weighted
 from dualcost.nn.quiet import quiet
@@ -37,20 +37,26 @@ from dualcost.workload import workload
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 POOL = 1 << 27  # elements (512 MiB) that weights and inputs are cut out of
+L2_BYTES = 1 << 20  # where the machine does not tell
 TOGETHER = 32  # ops measured in turns
-PASSES = 6  # at most: a machine is disturbed for seconds, so that rounds are spread over the time
+PASSES = 12  # at most: a machine is disturbed for seconds, so that rounds are spread over the time
 FIRST_PASS = 0.6  # of the budget, at most for the first pass, in which kernels are made
 WARM_UPS, CHAIN_ROUNDS, CHAIN_S = 1, 2, 0.06  # of a chain, in each pass: as often as fits, at least
 
 
 class Bench:
-    """The memory that ops are measured in, and the ops of one turn."""
+    """The memory that ops are measured in."""
 
-    def __init__(self) -> None:
+    def __init__(self, l2_bytes: int) -> None:
         self.pool = torch.rand(POOL).mul_(2).sub_(1)
         # the time of the thread alone stands still while others run; asking for it takes a while
         self.clock_ns = min(-time.thread_time_ns() + time.thread_time_ns() for _ in range(1000))
         self.start = 0
+        self._others = torch.zeros(2 * (l2_bytes or L2_BYTES) // self.pool.element_size())
+
+    def sweep(self) -> None:
+        """Push what was used out of the core's own cache, as the rest of a network does."""
+        self._others.sum()
 
     def cut(self, shape: Sequence[int], format: torch.memory_format) -> Tensor:
         """The next elements of the pool, which no op has touched for long, in this shape."""
@@ -79,33 +85,23 @@ class Runner:
         self.levels: Tensor | None = None
         if probe.family == "max_pool":
             self.levels = torch.rand(1, probe.inputs[0][1], 1, 1) * 2 - 1
-        self.cold = self.warm = float("inf")
-        self.rounds = 0
 
-    def facts(self) -> dict[str, Any]:
-        """What was measured, as plain data."""
-        return {
-            "format": self.name,
-            "workload": asdict(workload(self.probe.op)),
-            "cold_s": self.cold if self.weighted else self.warm,
-            "warm_s": self.warm,
-        }
+    def round(self) -> tuple[float, float]:
+        """Its seconds with weights from the shared cache, and from memory.
 
-    def round(self, keep: bool = True) -> None:
-        """Time it once, and with weights twice: from memory, and from a cache.
-
-        A run before it brings its code into the caches, where networks have it.
+        A run before these brings its code into the caches, where networks have it, and makes the
+        kernel at first.
         """
         if not self.weighted:
             self._once()
-            warm = cold = self._once()
-        else:
-            first, second = self._weights(), self._weights()
-            self._once(first)
-            cold, warm = self._once(second), self._once(first)
-        if keep:
-            self.rounds += 1
-            self.cold, self.warm = min(self.cold, cold), min(self.warm, warm)
+            seconds = self._once()
+            return seconds, seconds
+        near, far, other = self._weights(), self._weights(), self._weights()
+        for parameter in near.values():
+            parameter.sum()
+        self.bench.sweep()
+        self._once(other)
+        return self._once(near), self._once(far)
 
     def _weights(self) -> dict[str, nn.Parameter]:
         return {
@@ -144,37 +140,58 @@ def _convolution(site: ConvSite) -> nn.Module:
     )  # fmt: skip
 
 
+class Turn:
+    """Ops that are measured one after another, in some rounds."""
+
+    def __init__(self, runners: Sequence[Runner]) -> None:
+        self.runners = runners
+        self.rounds: list[list[tuple[float, float]]] = []
+
+    def round(self) -> None:
+        """Time each of them."""
+        self.rounds.append([runner.round() for runner in self.runners])
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What was measured of each, as plain data."""
+        rounds = np.array(self.rounds)
+        times = calm(rounds.reshape(len(rounds), -1)).reshape(-1, 2)
+        return [
+            {
+                "format": runner.name,
+                "workload": asdict(workload(runner.probe.op)),
+                "warm_s": float(warm),
+                "cold_s": float(cold),
+            }
+            for runner, (warm, cold) in zip(self.runners, times, strict=True)
+        ]
+
+
 def measured(machine: Machine, budget_s: float, seed: int) -> Iterator[dict[str, Any]]:
     """Measure until all ops are, or the budget is spent; then say what was measured."""
     start = time.monotonic()
-    bench = Bench()
+    bench = Bench(machine.l2_bytes)
     yield {"machine": machine.to_json(), "peaks": _peaks(bench)}
     runners = [Runner(probe, bench, name) for probe in probes(seed) for name in FORMATS]
-    turns = [runners[first : first + TOGETHER] for first in range(0, len(runners), TOGETHER)]
+    turns = [Turn(runners[first : first + TOGETHER]) for first in range(0, len(runners), TOGETHER)]
     links = [Link(chain, bench, name) for chain in chains(seed) for name in FORMATS]
     for turn in _in_passes(turns, links, start, budget_s):
-        for runner in turn:
-            runner.round()
+        turn.round()
         yield {"done": min(1.0, (time.monotonic() - start) / budget_s)}
-    turns = [turn for turn in turns if turn[0].rounds]
-    for turn in turns:
-        yield {"ops": [runner.facts() for runner in turn]}
-    for link in links:
-        yield {"ops": [runner.facts() for runner in link.runners]}
+    for turn in (*turns, *(link.turn for link in links)):
+        if turn.rounds:
+            yield {"ops": turn.facts()}
     yield {"chains": [link.facts() for link in links]}
 
 
 def _in_passes(
-    turns: list[list[Runner]], links: list[Link], start: float, budget_s: float
-) -> Iterator[list[Runner]]:
+    turns: list[Turn], links: list[Link], start: float, budget_s: float
+) -> Iterator[Turn]:
     """Every turn once, as far as the first pass may take; then those again while there is time."""
     for turn in turns:
         if turn is not turns[0] and time.monotonic() > start + FIRST_PASS * budget_s:
             break
-        for runner in turn:
-            runner.round(keep=False)  # kernels are made at the first run
         yield turn
-    turns = [turn for turn in turns if turn[0].rounds]
+    turns = [turn for turn in turns if turn.rounds]
     for _ in range(PASSES):
         for link in links:
             link.round()
@@ -188,8 +205,8 @@ class Link:
     """A chain in one memory format: timed as a whole, as networks are, and op by op."""
 
     def __init__(self, chain: Chain, bench: Bench, name: str) -> None:
-        self.name = name
-        self.runners = [Runner(probe, bench, name) for probe in chain.probes]
+        self.name, self._bench = name, bench
+        self.turn = Turn([Runner(probe, bench, name) for probe in chain.probes])
         format = FORMATS[name]
         model = copy.deepcopy(chain.model).to(memory_format=format)
         image = torch.rand(chain.input).to(memory_format=format)
@@ -203,25 +220,24 @@ class Link:
             self._call()
         if not self._forwards:
             self._stamps.choose(self._call)
-            for runner in self.runners:
-                runner.round(keep=False)
-        for runner in self.runners:
-            runner.round()
+        self.turn.round()
         end, least_rounds = time.monotonic() + CHAIN_S, len(self._forwards) + CHAIN_ROUNDS
         with self._stamps.on():
             while len(self._forwards) < least_rounds or time.monotonic() < end:
+                self._bench.sweep()
                 segments, _ = self._stamps.forward(self._call)
                 self._forwards.append(segments)
 
     def facts(self) -> dict[str, Any]:
         """What was measured, as plain data."""
+        ops = self.turn.facts()
         return {
             "format": self.name,
             "seconds": float(least(np.array(self._forwards, float)).sum()) * 1e-9,
-            "warm_s": sum(runner.warm for runner in self.runners),
-            "cold_s": sum(runner.facts()["cold_s"] for runner in self.runners),
-            "weights": sum(workload(runner.probe.op).weights for runner in self.runners),
-            "layers": len(self.runners),
+            "warm_s": sum(op["warm_s"] for op in ops),
+            "cold_s": sum(op["cold_s"] for op in ops),
+            "weights": sum(op["workload"]["weights"] for op in ops),
+            "layers": len(ops),
         }
 
 
