@@ -84,6 +84,16 @@ class Accuracy:
         return median(self._errors)
 
     @property
+    def bias(self) -> float:
+        """The median error: by so much the machine was slower when calibrated, or faster."""
+        return median(check.error for check in self.checks)
+
+    @property
+    def unbiased_error(self) -> float:
+        """The mean of the absolute errors without the bias: how far ratios of networks are off."""
+        return mean(abs((1 + check.error) / (1 + self.bias) - 1) for check in self.checks)
+
+    @property
     def worst(self) -> Check:
         """The check with the largest of them."""
         return max(self.checks, key=lambda check: abs(check.error))

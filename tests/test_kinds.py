@@ -270,6 +270,11 @@ def test_a_kernel_need_not_be_square_nor_flat() -> None:
 
 
 @every_kind
+def test_no_number_is_one(name: str) -> None:
+    assert KINDS[name].cost(9, 8, 16, 100, 100) == KINDS[name].cost(9, 8, 16, 100, 100, 1)
+
+
+@every_kind
 def test_what_a_kind_costs_at_a_site_is_whole_and_by_default_undivided(name: str) -> None:
     at = site(8, 12, stride=2)
     cost = KINDS[name].at(at)

@@ -56,6 +56,7 @@ def test_every_network_is_checked_in_both_formats() -> None:
     both = found.accuracies["both"]
     assert [both.mean_error, both.median_error] == pytest.approx([0.2, 0.2])
     assert both.close == 0 and both.spearman == pytest.approx(1)
+    assert (both.bias, both.unbiased_error) == pytest.approx((-0.2, 0))
 
 
 def test_the_shorter_of_two_measurements_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +98,17 @@ def test_the_table_fits_80_columns(
     assert run(["calibrate", "--validate", "-o", str(stored)]) == ExitCode.OK
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
-    for word in ("MAPE", "median", "worst", "within 10%", "Spearman", "-20.0%", "vgg16 het:8"):
+    text = " ".join(text.split())
+    for word in (
+        "vgg16 het:8",
+        "MAPE",
+        "median",
+        "worst",
+        "within 10%",
+        "Spearman",
+        "-20.0%",
+        "20.0% too short",
+    ):
         assert word in text
 
 
@@ -106,6 +117,7 @@ def test_json_says_the_same(stored: Path, capsys: pytest.CaptureFixture[str]) ->
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == 1
     assert document["accuracy"]["both"]["mape"] == pytest.approx(0.2)
+    assert document["accuracy"]["both"]["bias"] == pytest.approx(-0.2)
     assert len(document["checks"]) == 2 * sum(map(len, HELD_OUT)) >= 60
 
 

@@ -65,6 +65,25 @@ def validation_table(validation: Validation) -> RenderableType:
         table,
         "",
         _accuracies(validation),
+        "",
+        _biases(validation),
+    )
+
+
+def _biases(validation: Validation) -> Text:
+    """What the errors of a format have in common, and what is left without it."""
+    parts = []
+    for format in FORMATS:
+        accuracy = validation.accuracies[format]
+        longer = "long" if accuracy.bias > 0 else "short"
+        parts.append(
+            f"{format.replace('_', ' ')} {units.percent(abs(accuracy.bias))} too {longer} in the "
+            f"median; without that MAPE is {units.percent(accuracy.unbiased_error)}"
+        )
+    return Text(
+        f"Predicted were {', and '.join(parts)}. What all have in common is mostly the machine's "
+        "speed then and now; it drops out of ratios.",
+        "dim",
     )
 
 
@@ -154,6 +173,8 @@ def _as_dict(accuracy: Accuracy) -> dict[str, Any]:
         "networks": len(accuracy.checks),
         "mape": accuracy.mean_error,
         "median": accuracy.median_error,
+        "bias": accuracy.bias,
+        "unbiased_mape": accuracy.unbiased_error,
         "worst": abs(accuracy.worst.error),
         "worst_network": accuracy.worst.name,
         "within_10_percent": accuracy.close,
