@@ -98,6 +98,21 @@ def test_only_a_rule_that_names_blocks_wants_them() -> None:
     assert not Rule.parse("").wants_blocks
 
 
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("kernel", "1x7"), ("stride", "2"), ("dilation", "1"), ("groups", "8"), ("M", "64"),
+        ("N", "128"), ("dims", "2"), ("first", "no"), ("transposed", "no"), ("bias", "yes"),
+        ("path", "layer3.0.conv2"), ("type", "Conv2d"), ("block", BLOCK_KINDS[0]),
+    ],
+)  # fmt: skip
+def test_a_value_is_written_as_a_term_has_it(field: str, text: str) -> None:
+    seen = replace(site(64, 128), kernel=(1, 7), stride=(2, 2), groups=8, bias=True)
+    candidate = replace(PLAIN, site=seen, block=BLOCK_KINDS[0])
+    assert candidate.written(field) == text
+    assert holds(f"{field}={text}", candidate) and not holds(f"{field}!={text}", candidate)
+
+
 # --- what terms mean
 
 
