@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commands import Command
 
 from dualcost.cli import run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the user's machine was calibrated to is no business of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture
+def uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage does not follow child processes, in which torch starts twice as fast without it.
+
+    Other tests reach the lines that these run.
+    """
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -369,9 +369,8 @@ def test_why_is_honest_about_what_it_does_not_bring_down(
 
 @pytest.mark.parametrize(("level", "code"), [("warn", 0), ("error", 3)])
 def test_a_latency_that_cannot_be_known_stops_only_where_it_is_an_error(
-    config: Path, command: Command, monkeypatch: pytest.MonkeyPatch, level: str, code: int
+    config: Path, command: Command, level: str, code: int
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", "nothing")  # where calibrations are kept
     locked(command)
     limit = f'latency.estimate = {{ max = "1 s", level = "{level}" }}'
     change(config, 'traffic = "1 GiB"', f'traffic = "1 GiB"\n{limit}')

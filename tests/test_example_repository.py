@@ -14,6 +14,8 @@ import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "docs/examples/gate"
 
+pytestmark = pytest.mark.usefixtures("uncounted")
+
 
 class Repository:
     """A clone of the example, and what git and dualcost say in it."""

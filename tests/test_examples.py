@@ -93,6 +93,7 @@ def prepare(example: str, folder: Path, command: Command) -> None:
         torch.save(resnet18().state_dict(), folder / "trained.pt")
 
 
+@pytest.mark.usefixtures("uncounted")
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs(
     example: str, folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
@@ -100,6 +101,7 @@ def test_an_example_runs(
     prepare(example, folder, command)
     few = partial(validation.validate, held_out=validation.HELD_OUT[:1], budget_s=1.0)
     monkeypatch.setattr(validation, "validate", few)
+    monkeypatch.setattr(validation, "ROUNDS", 1)
     before = {path for path in folder.rglob("*") if path.is_file()}
     words = shlex.split(example)[1:]
     for part, option in LESS_TIME.items():

@@ -137,9 +137,10 @@ def report(
     counted = named_convention(convention)
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)
     path = _writable(output, f"{_plain(model)}{f'-{_plain(str(asked))}' if asked else ''}")
-    learnt, why = _calibration(latency, calibration, any_machine, channels_last)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(model, specs, batch, announce, inputs or "", rules or "", device)
+    # after the model: a name that is none is told without torch, which knows this machine
+    learnt, why = _calibration(latency, calibration, any_machine, channels_last)
     found = facts(network, asked, counted, learnt, channels_last=channels_last, foreign=any_machine)
     verification = _verification(network, asked) if verify else None
     _write(network_page(found, command, why, verification), path)
