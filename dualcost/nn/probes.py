@@ -69,8 +69,9 @@ GROUPED = ("grouped", "narrow", "grouped_pointwise")
 # An op that takes longer teaches as much as a shorter one.
 MOST_MACS, MOST_ELEMENTS = 1_000_000_000, 1 << 24
 CHANNELS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
-# Of chains: the channels and the side that the first layer reads, the most MACs of a layer, and
-# the channels drawn from. Small layers tell what a call costs, larger ones what a network does.
+# Of chains: how many convolutions, the channels and the side that the first reads, the most MACs
+# of one, and the channels drawn from. Small layers tell what a call costs, larger ones what a
+# network does.
 LINKS = (
     (40, 16, 28, 3_000_000, (16, 24, 32, 40, 48, 64, 80, 96)),
     (40, 32, 56, 60_000_000, (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)),
@@ -338,7 +339,7 @@ class Chain:
 
 
 def chains(seed: int = 0, count: int = 6) -> list[Chain]:
-    """Networks of convolution, norm and activation: some of small layers, some of larger ones."""
+    """Networks of convolution, norm and activation: of small, of larger and of large layers."""
     return [
         _chain(random.Random(seed + number), *LINKS[number % len(LINKS)]) for number in range(count)
     ]

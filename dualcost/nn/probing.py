@@ -52,7 +52,7 @@ class Bench:
         # the time of the thread alone stands still while others run; asking for it takes a while
         self.clock_ns = min(-time.thread_time_ns() + time.thread_time_ns() for _ in range(1000))
         self.start = 0
-        self._others = torch.zeros(2 * (l2_bytes or L2_BYTES) // self.pool.element_size())
+        self._others = torch.ones(2 * (l2_bytes or L2_BYTES) // self.pool.element_size())
 
     def sweep(self) -> None:
         """Push what was used out of the core's own cache, as the rest of a network does."""

@@ -75,16 +75,16 @@ def _biases(validation: Validation) -> Text:
     parts = []
     for format in FORMATS:
         accuracy = validation.accuracies[format]
-        longer = "long" if accuracy.bias > 0 else "short"
+        bias, rest = units.percent(abs(accuracy.bias)), units.percent(accuracy.unbiased_error)
         parts.append(
-            f"{format.replace('_', ' ')} {units.percent(abs(accuracy.bias))} too {longer} in the "
-            f"median; without that MAPE is {units.percent(accuracy.unbiased_error)}"
+            f"{format.replace('_', ' ').capitalize()}: times are {bias} too "
+            f"{'long' if accuracy.bias > 0 else 'short'} in the median; without that, MAPE is "
+            f"{rest}."
         )
-    return Text(
-        f"Predicted were {', and '.join(parts)}. What all have in common is mostly the machine's "
-        "speed then and now; it drops out of ratios.",
-        "dim",
+    parts.append(
+        "What all share is mostly the machine's speed then and now; it drops out of ratios."
     )
+    return Text(" ".join(parts), "dim")
 
 
 def _check(check: Check) -> tuple[str, ...]:
