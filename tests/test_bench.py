@@ -239,18 +239,6 @@ def test_a_gpu_that_is_not_there_is_one_clear_line(command: Command, net: str) -
         here(device="cuda")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-def test_a_gpu_runs_eagerly_and_from_graphs(command: Command, net: str) -> None:
-    words = ("--conv", "dual:2", "--device", "cuda", "--json")
-    code, out, _ = command("bench", f"{net}:make", *words, *WORDS)
-    assert code == ExitCode.OK
-    found = json.loads(out)
-    jsonschema.validate(found, SCHEMA, cls=jsonschema.Draft202012Validator)
-    assert [one["mode"] for one in found["contenders"]] == ["eager"] * 2 + ["CUDA graph"] * 2
-    assert found["machine"]["gpu"]
-    assert "tf32_convolutions" in found["settings"]
-
-
 def test_ctrl_c_keeps_what_was_measured(
     command: Command, net: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

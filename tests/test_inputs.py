@@ -9,8 +9,9 @@ import pytest
 import torch
 from commands import Command
 
-from dualcost.errors import ExitCode, ModelError
-from dualcost.nn.inputs import example_of, specs_of
+from dualcost.errors import ExitCode, ModelError, UnmeasuredError
+from dualcost.nn.inputs import example_of, make_inputs, specs_of
+from dualcost.site import TensorSpec
 
 CODE = """
 import torch
@@ -103,3 +104,14 @@ def test_specs_name_what_is_not_an_argument_of_its_own() -> None:
     assert [str(spec) for spec in specs_of(example)] == ["ids=1×7 int64"]
     with pytest.raises(ModelError):
         example_of([])
+
+
+def test_an_input_that_a_gpu_has_no_memory_for_is_not_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*size: object, **words: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(torch, "rand", full)
+    with pytest.raises(UnmeasuredError, match="8×3×64×64 does not fit into the memory of cpu"):
+        make_inputs([TensorSpec((8, 3, 64, 64))], torch.device("cpu"), listed=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import keystr, tree_leaves_with_path, tree_map
 
-from dualcost.errors import ModelError
+from dualcost.errors import ModelError, UnmeasuredError
 from dualcost.site import TensorSpec
 from dualcost.units import size
 
@@ -82,6 +82,7 @@ def make_inputs(
 
     Raises:
         ModelError: a dtype is not one of torch's, or no tensor can be made of it.
+        UnmeasuredError: a GPU has no memory for them.
     """
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
@@ -92,6 +93,11 @@ def make_inputs(
         make = torch.rand if dtype.is_floating_point or dtype.is_complex else torch.zeros
         try:
             tensor = make(spec.shape, dtype=dtype, device=device)
+        except torch.OutOfMemoryError as error:
+            raise UnmeasuredError(
+                f"an input of {size(spec.shape)} does not fit into the memory of {device}",
+                "try a smaller --batch or --input",
+            ) from error
         except (RuntimeError, NotImplementedError) as error:
             raise ModelError(
                 f"no tensor of {size(spec.shape)} can be made of {spec.dtype}",

@@ -1,8 +1,8 @@
 """Lanes: how one contender of a race is loaded, warmed up, and run once.
 
 On the processor a forward is cut into segments by the stamps of its layers. On a GPU a sample is
-the median of repetitions between CUDA events; eagerly, and replayed from a CUDA graph, which takes
-the launching of kernels out of the time.
+the median of bursts of forwards between CUDA events; eagerly, and replayed from a CUDA graph, which
+takes the launching of kernels out of the time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from dualcost.race import COMPILED, EAGER, GRAPH, Conditions, Contender, Variant
 
 WARM_UPS = 2
 WARM_UP_S = 0.025  # on a GPU, at least
-REPEATED_S = 0.1  # of repetitions in one sample on a GPU, at least
+BURST_S = 0.005  # of forwards between two events, at least: one alone waits for its launch
+REPEATED_S = 0.1  # of bursts in one sample on a GPU, at least
 NANOSECOND = 1e-9
 
 Call = Callable[[], Any]
@@ -220,10 +221,10 @@ class StampedLane(Lane):
 
 
 class CudaLane(Lane):
-    """One contender on a GPU: each sample is the median of repetitions between events."""
+    """One contender on a GPU: each sample is the median of bursts between events."""
 
     def warm_up(self) -> str:
-        """Run it until the GPU is awake and cuDNN has chosen, and see how often a sample runs it.
+        """Run it until the GPU is awake and cuDNN has chosen, and see how often a burst runs it.
 
         A graph that cannot be captured is left out, and the reason is returned.
         """
@@ -237,8 +238,10 @@ class CudaLane(Lane):
             self.call()
             torch.cuda.synchronize()
             count += 1
-        self._repetitions = int(REPEATED_S / (passed / count)) + 1
-        self._events = [(_event(), _event()) for _ in range(self._repetitions)]
+        each_s = passed / count
+        self._burst = int(BURST_S / each_s) + 1
+        bursts = int(REPEATED_S / (self._burst * each_s)) + 1
+        self._events = [(_event(), _event()) for _ in range(bursts)]
         self.ready = True
         return ""
 
@@ -262,11 +265,12 @@ class CudaLane(Lane):
         """Run it again and again: the median time between its events, by the GPU's own clock."""
         for start, end in self._events:
             start.record()
-            self.call()
+            for _ in range(self._burst):
+                self.call()
             end.record()
         torch.cuda.synchronize()
         times_ms = [start.elapsed_time(end) for start, end in self._events]
-        seconds = median(times_ms) / 1000
+        seconds = median(times_ms) / self._burst / 1000
         return Sample((seconds,), seconds)
 
 
