@@ -149,12 +149,10 @@ class _Heard:
         if "machine" in event:
             self._start = event
             self._samples = [[] for _ in event["ready"]]
-        if "round" in event:
-            for samples, (segments, wall_ns, switches) in zip(
-                self._samples, event["round"], strict=True
-            ):
-                segments_s = tuple(nanoseconds * NANOSECOND for nanoseconds in segments)
-                samples.append(Sample(segments_s, wall_ns * NANOSECOND, switches))
+        if "rounds" in event:
+            for records in event["rounds"]:
+                for samples, record in zip(self._samples, records, strict=True):
+                    samples.append(_sample(*record))
             self.elapsed_s = event["elapsed_s"]
             self.spread = event.get("spread", self.spread)
         self.ended = event.get("ended", self.ended)
@@ -188,6 +186,11 @@ class _Heard:
             settings=self._start["settings"],
             notes=tuple(self._start["notes"]),
         )
+
+
+def _sample(segments: list[int], wall_ns: int, switches: int) -> Sample:
+    segments_s = tuple(nanoseconds * NANOSECOND for nanoseconds in segments)
+    return Sample(segments_s, wall_ns * NANOSECOND, switches)
 
 
 def _check_memory(asked: Race) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -161,7 +162,8 @@ def test_the_table_fits_its_columns_and_ends_at_the_target(command: Command, net
     assert code == ExitCode.OK
     assert max(map(len, out.splitlines())) <= 80
     assert "run    eager, bfloat16, channels_last, 1 thread" in out
-    assert f"{LEAST_ROUNDS} rounds in " in out
+    rounds = re.search(r"(\d+) rounds in ", out)
+    assert rounds and int(rounds[1]) >= LEAST_ROUNDS
     assert "the target of 90.0% was met" in " ".join(out.split())
     assert "Control: a copy of the first took " in out
     assert "The machine was " in out
@@ -243,7 +245,7 @@ def test_ctrl_c_keeps_what_was_measured(
     command: Command, net: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupting(progress: Progress) -> None:
-        if progress.rounds == 5:
+        if progress.rounds >= 5:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "_watched", lambda status: interrupting)
@@ -251,7 +253,7 @@ def test_ctrl_c_keeps_what_was_measured(
     code, out, _ = command("bench", f"{net}:make", *words)
     assert code == ExitCode.INTERRUPTED
     assert "eager, float32, contiguous, 2 threads" in out
-    assert "5 rounds in " in out
+    assert re.search(r"\d+ rounds in ", out)
     assert "interrupted before the target of 0.0% was met" in " ".join(out.split())
     assert no_process_is_left()
 
@@ -315,11 +317,25 @@ def test_a_mode_whose_first_or_control_does_not_run_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("contenders", [1, 2, 3, 6])
-def test_each_runs_once_a_round_and_never_twice_in_a_row(contenders: int) -> None:
+def test_each_runs_once_a_round_and_each_after_each(contenders: int) -> None:
     rounds = [*islice(orders(contenders), 200)]
     assert all(sorted(order) == [*range(contenders)] for order in rounds)
-    if contenders > 1:
+    if contenders > 2:  # never twice in a row, and no one always follows the same
         assert all(before[-1] != after[0] for before, after in pairwise(rounds))
-    if contenders > 2:  # and no one always follows the same
         followers = {(a, b) for order in rounds for a, b in pairwise(order)}
         assert len(followers) == contenders * (contenders - 1)
+
+
+def test_of_two_either_is_as_often_the_first() -> None:
+    firsts = [order[0] for order in islice(orders(2), 400)]
+    assert 160 < sum(firsts) < 240
+    # which is no turn-taking: what goes first may be what went last
+    assert {(a, b) for a, b in pairwise(firsts)} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def test_a_clock_that_stands_still_is_asked_again() -> None:
+    lane = Lane(Contender("zoo:net", ()), nn.Identity(), lambda: None, 1)
+    told = iter([5, 5, 5, 5, 5, 9])
+    lane._clock = lambda: next(told)
+    assert lane.sample().felt_s == pytest.approx(4e-9)
+    assert next(told, None) is None

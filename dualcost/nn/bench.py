@@ -6,8 +6,8 @@ What it says on standard output, one JSON object a line, is read by `contest.run
 
     {"stage": …}                                        what it is about to do
     {"machine": …, "settings": …, "places": …, "notes": …}   once, before the first round
-    {"round": [[[ns of each segment], ns by the clock, interruptions], …],
-     "elapsed_s": …, "spread": …}                       one per contender; the spread now and then
+    {"rounds": [[[[ns of each segment], ns by the clock, interruptions], …], …],
+     "elapsed_s": …, "spread": …}          by round and contender; the spread now and then
     {"ended": "target" or "budget"}
 """
 
@@ -33,6 +33,8 @@ from dualcost.nn.quiet import quiet
 from dualcost.race import Race
 
 LEAST_ROUNDS = 12  # before halves are compared
+LEAST_S = 0.5  # of measuring before it may end: short forwards are slow at first
+SAID_EVERY_S = 0.1  # rounds are said together: a forward right after finds the caches emptied
 CHECKED_EVERY = 1.15  # the spread is looked at when there are so many times the rounds
 NANOSECOND = 1e-9
 
@@ -108,31 +110,43 @@ def _settings(device: str) -> dict[str, Any]:
 def _rounds(race: Race, lanes: list[Lane], ready: list[int]) -> Iterator[dict[str, Any]]:
     """Round after round, until the halves agree or the budget is spent."""
     samples: list[list[Sample]] = [[] for _ in lanes]
-    start = time.perf_counter()
-    check_at = LEAST_ROUNDS
+    start = said = time.perf_counter()
+    least_s = min(LEAST_S, race.budget_s)
+    check_at, unsaid, ended = LEAST_ROUNDS, 0, ""
     for count, order in enumerate(orders(len(lanes)), start=1):
-        measured = {index: lanes[index].sample() for index in order}
-        for index, sample in measured.items():
-            samples[index].append(sample)
-        elapsed_s = time.perf_counter() - start
-        event: dict[str, Any] = {
-            "round": [_as_event(measured[index]) for index in range(len(lanes))],
-            "elapsed_s": elapsed_s,
-        }
-        done = elapsed_s >= race.budget_s and count > 1
-        if count >= check_at or done:
+        for index in order:
+            samples[index].append(lanes[index].sample())
+        now = time.perf_counter()
+        unsaid += 1
+        found = None
+        if now - start >= race.budget_s and count > 1:
+            ended = "budget"
+        if (count >= check_at and now - start >= least_s) or ended:
             check_at = int(count * CHECKED_EVERY) + 1
-            event["spread"] = spread(_runs(race, lanes, ready, samples))
-        yield event
-        if count >= LEAST_ROUNDS and event.get("spread", 1) <= race.target:
-            yield {"ended": "target"}
-            return
-        if done:
-            yield {"ended": "budget"}
+            found = spread(_runs(race, lanes, ready, samples))
+            if count >= LEAST_ROUNDS and found <= race.target:
+                ended = "target"
+        if found is not None or now - said >= SAID_EVERY_S:
+            yield _as_event(samples, unsaid, now - start, found)
+            said, unsaid = time.perf_counter(), 0
+        if ended:
+            yield {"ended": ended}
             return
 
 
-def _as_event(sample: Sample) -> list[Any]:
+def _as_event(
+    samples: list[list[Sample]], last: int, elapsed_s: float, found: float | None
+) -> dict[str, Any]:
+    """The last rounds."""
+    rounds = zip(*(taken[-last:] for taken in samples), strict=True)
+    event: dict[str, Any] = {
+        "rounds": [[_as_record(sample) for sample in one] for one in rounds],
+        "elapsed_s": elapsed_s,
+    }
+    return event if found is None else {**event, "spread": found}
+
+
+def _as_record(sample: Sample) -> list[Any]:
     segments = [round(seconds / NANOSECOND) for seconds in sample.segments_s]
     return [segments, round(sample.wall_s / NANOSECOND), sample.switches]
 
@@ -147,17 +161,18 @@ def _runs(
 
 
 def orders(contenders: int, seed: int = 0) -> Iterator[list[int]]:
-    """In which order they run, round by round: at random, and none twice in a row.
+    """In which order they run, round by round: at random, and of three or more none twice in a row.
 
     What ran before decides what the caches hold. A contender that always followed the same one, or
-    sometimes itself, would not have met what the others met.
+    sometimes itself, would not have met what the others met. Of two, either follows itself as
+    often as the other: taken in turns, one would always be the first of its round.
     """
     rng = random.Random(seed)
     order: list[int] = []
     while True:
         last = order[-1] if order else None
         order = rng.sample(range(contenders), contenders)
-        while contenders > 1 and order[0] == last:
+        while contenders > 2 and order[0] == last:
             rng.shuffle(order)
         yield order
 
