@@ -50,6 +50,8 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=MODELS)
     parser.add_argument("--budget", type=float, default=5.0, help="seconds of each measurement")
     words = parser.parse_args()
+    if not torch.cuda.is_available():
+        parser.error("torch finds no GPU on this machine")
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
     print(f"{'model':24}{'mode':12}{'dualcost':>11}{'torch':>11}{'ratio':>8}")
     for model in words.models:

@@ -14,6 +14,8 @@ import argparse
 import time
 from collections.abc import Sequence
 
+import torch
+
 from dualcost import contest
 from dualcost.measurement import Comparison, Standing
 from dualcost.race import Conditions, Variant
@@ -33,29 +35,33 @@ def repeat(model: str, text: str, processes: int, budget_s: float, device: str) 
     conditions = Conditions(device)
     # a target that is not met: every process takes its whole budget
     race = contest.race([model], [variant], conditions, target=1e-6, budget_s=budget_s)
-    print(f"{model}, {variant}, {device}: {processes} processes, {budget_s:g} s each")
+    where = f" on {torch.cuda.get_device_name()}" if device == "cuda" else ""
+    print(f"{model}, {variant}{where}: {processes} processes, {budget_s:g} s each")
+    several = len(conditions.modes) > 1
     results = []
     for _ in range(processes):
         start = time.perf_counter()
         results.append(contest.run(race))
         whole_s = time.perf_counter() - start
-        disturbed = ", disturbed" * results[-1].disturbed
-        print(f"  {results[-1].rounds} rounds, {whole_s:.0f} s with loading{disturbed}")
         for mode in conditions.modes:
-            print(f"    {line(results[-1], mode)}", flush=True)
+            print(f"  {line(results[-1], mode, several)}, {whole_s:.0f} s with loading", flush=True)
     for mode in conditions.modes:
         found = [standing(result, mode) for result in results]
         undisturbed = spread([one.undisturbed.value for one in found])
         felt = spread([one.felt.value for one in found])
-        print(f"  {mode}: max − min undisturbed {undisturbed:.2%}, felt {felt:.2%}")
+        prefix = f"{mode}: " if several else ""
+        print(f"  {prefix}max − min: undisturbed {undisturbed:.2%}, felt {felt:.2%}")
 
 
-def line(result: Comparison, mode: str) -> str:
-    """What one process found in one mode."""
+def line(result: Comparison, mode: str, several: bool) -> str:
+    """What one process found in one mode, which is named where there are several."""
     found, control = standing(result, mode), result.controls[mode].value
+    prefix = f"{mode}: " if several else ""
+    disturbed = "disturbed, " * result.disturbed
     return (
-        f"{mode}: undisturbed {found.undisturbed.value:.4f} ± {found.undisturbed.half_width:.4f}"
+        f"{prefix}{found.undisturbed.value:.4f} ± {found.undisturbed.half_width:.4f}"
         f"   felt {found.felt.value:.4f}   control {control:.4f}"
+        f"   {disturbed}{result.rounds} rounds"
     )
 
 
@@ -73,6 +79,8 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=30.0, help="seconds of each process")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     words = parser.parse_args()
+    if words.device == "cuda" and not torch.cuda.is_available():
+        parser.error("torch finds no GPU on this machine")
     if len(words.pair) not in (0, 2):
         parser.error("name a model and a variant, such as resnet18 dual:4")
     pairs = (tuple(words.pair),) if words.pair else PAIRS

@@ -70,10 +70,10 @@ def net(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def exact() -> None:
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products in full single precision: with TF32, ten bits of the mantissa are left."""
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_models_race_eagerly_and_from_graphs(
     assert "tf32_convolutions" in found["settings"]
     assert set(found["controls"]) == {EAGER, GRAPH}
     eager, dual, *replayed = (one["undisturbed_s"] for one in found["contenders"])
-    assert min(eager, dual, *replayed) > 0
+    assert 0 < min(replayed) <= max(replayed) < min(eager, dual)  # nothing waits for a launch
 
 
 def test_the_table_names_the_gpu_and_both_modes(command: Command, net: str) -> None:
@@ -151,8 +151,8 @@ def test_the_papers_networks_are_raced_on_both_devices(
 @pytest.mark.parametrize("name", ["zoo:mobilenetv2-cifar", "torchvision:resnet18"])
 def test_real_tensors_on_a_gpu_are_counted_as_fake_ones_are(name: str) -> None:
     real, fake = library.load(name, device="cuda"), library.load(name)
-    assert real.notes == ("run on real tensors on cuda with random inputs, because that was "
-                          "asked for",)  # fmt: skip
+    why = "run on real tensors on cuda with random inputs, because that was asked for"
+    assert real.notes == (why,)
     assert (real.macs, real.params) == (fake.macs, fake.params)
     assert [(op.path, op.macs) for op in real.ops if op.macs] == [
         (op.path, op.macs) for op in fake.ops if op.macs

@@ -98,7 +98,7 @@ def make_inputs(
                 f"an input of {size(spec.shape)} does not fit into the memory of {device}",
                 "try a smaller --batch or --input",
             ) from error
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:
             raise ModelError(
                 f"no tensor of {size(spec.shape)} can be made of {spec.dtype}",
                 "such as float32 or int64, and of a size that fits into memory",
