@@ -194,12 +194,12 @@ def _sample(segments: list[int], wall_ns: int, switches: int) -> Sample:
 
 
 def _check_memory(asked: Race) -> None:
-    """All contenders are loaded together, and one has activations at a time.
+    """All contenders are loaded together, with their homes, and one has activations at a time.
 
     Raises:
         UnmeasuredError: there is less memory than that.
     """
-    needed = LIBRARIES_BYTES + sum(one.weight_bytes for one in asked.contenders)
+    needed = LIBRARIES_BYTES + (1 + asked.homes) * asked.weight_bytes
     needed += max(one.activation_bytes for one in asked.contenders)
     available = min(_available())
     if needed > available:

@@ -16,6 +16,8 @@ from dualcost.site import TensorSpec
 
 EAGER, COMPILED, GRAPH = "eager", "compiled", "CUDA graph"
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}  # with their bytes
+HOMES = 8  # places in memory between which weights move
+HOMES_BYTES = 2**30  # of all homes of a race, at most
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,19 @@ class Race:
                 "only an eager model on the processor is timed layer by layer",
                 "leave --by layer out",
             )
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights of all contenders."""
+        return sum(one.weight_bytes for one in self.contenders)
+
+    @property
+    def homes(self) -> int:
+        """Between how many places in memory the weights of each move; 0 if they stay."""
+        if self.conditions.modes != (EAGER,):
+            return 0  # what is compiled or captured has them where they were
+        count = min(HOMES, HOMES_BYTES // max(self.weight_bytes, 1))
+        return count if count > 1 else 0
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""

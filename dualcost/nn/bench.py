@@ -33,6 +33,7 @@ from dualcost.nn.quiet import quiet
 from dualcost.race import Race
 
 LEAST_ROUNDS = 12  # before halves are compared
+MOVED_EVERY = 4  # rounds: weights go to their next home
 LEAST_S = 0.5  # of measuring before it may end: short forwards are slow at first
 SAID_EVERY_S = 0.1  # rounds are said together: a forward right after finds the caches emptied
 CHECKED_EVERY = 1.15  # the spread is looked at when there are so many times the rounds
@@ -70,7 +71,7 @@ def events(race: Race) -> Iterator[dict[str, Any]]:
         for contender in race.contenders:
             yield {"stage": f"loading {contender.name}"}
             loaded.build(contender)
-        lanes = [lane(loaded, contender, layers=race.by_layer) for contender in race.contenders]
+        lanes = [lane(loaded, contender, race) for contender in race.contenders]
         quiet(conditions.threads)
         yield {"stage": "warming up"}
         notes = [note for note in (one.warm_up() for one in lanes) if note]
@@ -114,6 +115,9 @@ def _rounds(race: Race, lanes: list[Lane], ready: list[int]) -> Iterator[dict[st
     least_s = min(LEAST_S, race.budget_s)
     check_at, unsaid, ended = LEAST_ROUNDS, 0, ""
     for count, order in enumerate(orders(len(lanes)), start=1):
+        if count % MOVED_EVERY == 1:
+            for index in order:
+                lanes[index].move()
         for index in order:
             samples[index].append(lanes[index].sample())
         now = time.perf_counter()

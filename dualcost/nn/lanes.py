@@ -1,7 +1,7 @@
 """Lanes: how one contender of a race is loaded, warmed up, and run once.
 
 On the processor a forward is cut into segments by the stamps of its layers. On a GPU a sample is
-the median of bursts of forwards between CUDA events; eagerly, and replayed from a CUDA graph, which
+the median burst of forwards between CUDA events; eagerly, and replayed from a CUDA graph, which
 takes the launching of kernels out of the time.
 """
 
@@ -23,11 +23,12 @@ from dualcost.errors import ModelError, UnmeasuredError
 from dualcost.measurement import BETWEEN, Sample
 from dualcost.nn.build import build
 from dualcost.nn.convert import convert
+from dualcost.nn.homes import Homes
 from dualcost.nn.inputs import make_inputs
 from dualcost.nn.sources import find
 from dualcost.nn.stamps import Stamps
 from dualcost.nn.trace import SEED
-from dualcost.race import COMPILED, EAGER, GRAPH, Conditions, Contender, Variant
+from dualcost.race import COMPILED, EAGER, GRAPH, Conditions, Contender, Race, Variant
 
 WARM_UPS = 2
 WARM_UP_S = 0.025  # on a GPU, at least
@@ -73,9 +74,12 @@ class Loaded:
     def call(self, contender: Contender) -> tuple[nn.Module, Call]:
         """The model of a contender where it runs, and its forward without arguments.
 
+        From the first call on, none is built any more.
+
         Raises:
             UnmeasuredError: there is no memory for it.
         """
+        self._plain.clear()
         key = _key(contender)
         model = self._models[key]
         if key not in self._calls:
@@ -98,8 +102,8 @@ class Loaded:
         plain = self._plain[contender.model]
         asked = contender.variant.rewrite()
         if asked is None:
-            # a control has weights of its own, in another place of the memory
-            return copy.deepcopy(plain) if contender.control else plain
+            # a copy, as converted ones are: what never was one finds its attributes faster
+            return copy.deepcopy(plain)
         return convert(
             plain,
             asked,
@@ -161,6 +165,9 @@ class Lane:
         except Exception as error:
             raise refused(self.contender, error) from error
 
+    def move(self) -> None:
+        """Take its weights to another place in memory, if that can be done."""
+
     def sample(self) -> Sample:
         """Run it once; again, where its clock says that no time has passed."""
         with self._prepared():
@@ -198,13 +205,12 @@ def _interruptions() -> int:
 
 
 class StampedLane(Lane):
-    """One contender on the processor, eager, cut into segments."""
+    """One contender on the processor, eager, cut into segments; its weights have several homes."""
 
-    def __init__(
-        self, contender: Contender, model: nn.Module, call: Call, threads: int, *, layers: bool
-    ) -> None:
-        super().__init__(contender, model, call, threads)
-        self._stamps = Stamps(model, self._clock, layers=layers)
+    def __init__(self, contender: Contender, model: nn.Module, call: Call, race: Race) -> None:
+        super().__init__(contender, model, call, race.conditions.threads)
+        self._stamps = Stamps(model, self._clock, layers=race.by_layer)
+        self._homes = Homes(model, race.homes) if race.homes else None
 
     def warm_up(self) -> str:
         """As every lane; then the layers are chosen that stamp."""
@@ -213,6 +219,11 @@ class StampedLane(Lane):
         with self._stamps.on():
             _, self.places = self._stamps.forward(self.call)
         return ""
+
+    def move(self) -> None:
+        """To the next home."""
+        if self._homes:
+            self._homes.move()
 
     def _prepared(self) -> AbstractContextManager[None]:
         return self._stamps.on()
@@ -223,7 +234,7 @@ class StampedLane(Lane):
 
 
 class CudaLane(Lane):
-    """One contender on a GPU: each sample is the median of bursts between events."""
+    """One contender on a GPU: each sample is the median burst between events."""
 
     def warm_up(self) -> str:
         """Run it until the GPU is awake and cuDNN has chosen, and see how often a burst runs it.
@@ -280,19 +291,18 @@ def _event() -> torch.cuda.Event:
     return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch's
 
 
-def lane(loaded: Loaded, contender: Contender, *, layers: bool) -> Lane:
+def lane(loaded: Loaded, contender: Contender, race: Race) -> Lane:
     """Take a contender that was built to the lane of its device and mode.
 
     Raises:
         UnmeasuredError: there is no memory for it.
     """
     model, call = loaded.call(contender)
-    if loaded.conditions.device == "cuda":
+    if race.conditions.device == "cuda":
         return CudaLane(contender, model, call, 0)
-    threads = loaded.conditions.threads
     if contender.mode == EAGER:
-        return StampedLane(contender, model, call, threads, layers=layers)
-    return Lane(contender, model, call, threads)
+        return StampedLane(contender, model, call, race)
+    return Lane(contender, model, call, race.conditions.threads)
 
 
 def _compiled(model: nn.Module) -> Callable[..., Any]:
