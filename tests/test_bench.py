@@ -253,7 +253,8 @@ def test_ctrl_c_keeps_what_was_measured(
     code, out, _ = command("bench", f"{net}:make", *words)
     assert code == ExitCode.INTERRUPTED
     assert "eager, float32, contiguous, 2 threads" in out
-    assert re.search(r"\d+ rounds in ", out)
+    rounds = re.search(r"(\d+) rounds in ", out)
+    assert rounds and int(rounds[1]) >= 5
     assert "interrupted before the target of 0.0% was met" in " ".join(out.split())
     assert no_process_is_left()
 

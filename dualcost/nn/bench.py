@@ -113,7 +113,8 @@ def _rounds(race: Race, lanes: list[Lane], ready: list[int]) -> Iterator[dict[st
     samples: list[list[Sample]] = [[] for _ in lanes]
     start = said = time.perf_counter()
     least_s = min(LEAST_S, race.budget_s)
-    check_at, unsaid, ended = LEAST_ROUNDS, 0, ""
+    least = max(LEAST_ROUNDS, MOVED_EVERY * race.homes)  # every home has been one
+    check_at, unsaid, ended = least, 0, ""
     for count, order in enumerate(orders(len(lanes)), start=1):
         if count % MOVED_EVERY == 1:
             for index in order:
@@ -128,7 +129,7 @@ def _rounds(race: Race, lanes: list[Lane], ready: list[int]) -> Iterator[dict[st
         if (count >= check_at and now - start >= least_s) or ended:
             check_at = int(count * CHECKED_EVERY) + 1
             found = spread(_runs(race, lanes, ready, samples))
-            if count >= LEAST_ROUNDS and found <= race.target:
+            if count >= least and found <= race.target:
                 ended = "target"
         if found is not None or now - said >= SAID_EVERY_S:
             yield _as_event(samples, unsaid, now - start, found)

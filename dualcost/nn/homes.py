@@ -44,12 +44,12 @@ class Homes:
             torch.zeros(ALIGNED + SHIFTED + size, dtype=torch.uint8) for _ in range(count)
         ]
         self._random = random.Random(SEED)
-        self._moves = 0
+        self._moved = 0
 
     def move(self) -> None:
         """Move the weights to the next home, and there to another place than the last time."""
-        home = self._homes[self._moves % len(self._homes)]
-        self._moves += 1
+        home = self._homes[self._moved % len(self._homes)]
+        self._moved += 1
         start = -home.data_ptr() % ALIGNED + self._random.randrange(0, SHIFTED, ALIGNED)
         memory = home[start:][: len(self._memory)]
         memory.copy_(self._memory)

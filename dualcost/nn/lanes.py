@@ -301,7 +301,10 @@ def lane(loaded: Loaded, contender: Contender, race: Race) -> Lane:
     if race.conditions.device == "cuda":
         return CudaLane(contender, model, call, 0)
     if contender.mode == EAGER:
-        return StampedLane(contender, model, call, race)
+        try:
+            return StampedLane(contender, model, call, race)
+        except (MemoryError, RuntimeError) as error:  # its homes do not fit
+            raise refused(contender, error) from error
     return Lane(contender, model, call, race.conditions.threads)
 
 
