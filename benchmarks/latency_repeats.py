@@ -59,7 +59,7 @@ def line(result: Comparison, mode: str, several: bool) -> str:
     prefix = f"{mode}: " if several else ""
     disturbed = "disturbed, " * result.disturbed
     return (
-        f"{prefix}{found.undisturbed.value:.4f} ± {found.undisturbed.half_width:.4f}"
+        f"{prefix}undisturbed {found.undisturbed.value:.4f} ± {found.undisturbed.half_width:.4f}"
         f"   felt {found.felt.value:.4f}   control {control:.4f}"
         f"   {disturbed}{result.rounds} rounds"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from dualcost.machine import Machine
 from dualcost.measurement import Comparison, Run, Sample
 from dualcost.profiles import profile
 from dualcost.race import DTYPES, Conditions, Contender, Race, Variant, field_of
-from dualcost.site import TensorSpec
+from dualcost.site import Network, TensorSpec
 from dualcost.units import memory
 
 NANOSECOND = 1e-9
@@ -74,27 +74,33 @@ def race(
         DualcostError: a word does not fit, or a model cannot be traced.
     """
     conditions = conditions or Conditions()
-    itemsize = DTYPES[conditions.dtype]  # what was traced has 4
-    contenders: list[Contender] = []
-    for model in models:
-        network = library.load(model, inputs, batch, announce)
-        for variant in (Variant(), *variants):
-            result = profile(network, variant.rewrite(), CONVENTIONS["torch"])
-            after = result.after
-            buffers = sum(buffer.nbytes for buffer in result.buffers)
-            contenders.append(
-                Contender(
-                    model=network.name,
-                    inputs=network.inputs,
-                    variant=variant,
-                    macs=after.macs,
-                    params=after.params,
-                    weight_bytes=(after.weight_bytes + buffers) * itemsize // 4,
-                    activation_bytes=result.peak[1].nbytes * itemsize // 4,
-                )
-            )
+    contenders = [
+        contender(network, variant, conditions.dtype)
+        for network in (library.load(model, inputs, batch, announce) for model in models)
+        for variant in (Variant(), *variants)
+    ]
     field = tuple(field_of(contenders, conditions.modes))
     return Race(field, conditions, target, budget_s, by_layer)
+
+
+def contender(network: Network, variant: Variant, dtype: str = "float32") -> Contender:
+    """A network in a variant, with its costs.
+
+    Raises:
+        DualcostError: a word of the variant does not fit the network.
+    """
+    result = profile(network, variant.rewrite(), CONVENTIONS["torch"])
+    itemsize = DTYPES[dtype]  # what was traced has 4
+    buffers = sum(buffer.nbytes for buffer in result.buffers)
+    return Contender(
+        model=network.name,
+        inputs=network.inputs,
+        variant=variant,
+        macs=result.after.macs,
+        params=result.after.params,
+        weight_bytes=(result.after.weight_bytes + buffers) * itemsize // 4,
+        activation_bytes=result.peak[1].nbytes * itemsize // 4,
+    )
 
 
 def run(asked: Race, watch: Watcher = lambda progress: None) -> Comparison:
@@ -112,7 +118,7 @@ def run(asked: Race, watch: Watcher = lambda progress: None) -> Comparison:
         KeyboardInterrupt: Ctrl-C, before there was a result.
     """
     if asked.conditions.device == "cpu":
-        _check_memory(asked)
+        asked = _within_memory(asked)
     heard = _Heard(asked)
     stream = child.events("dualcost.nn.bench", asked.to_json(), asked.conditions.threads)
     try:
@@ -193,13 +199,15 @@ def _sample(segments: list[int], wall_ns: int, switches: int) -> Sample:
     return Sample(segments_s, wall_ns * NANOSECOND, switches)
 
 
-def _check_memory(asked: Race) -> None:
-    """All contenders are loaded together, with their homes, and one has activations at a time.
+def _within_memory(asked: Race) -> Race:
+    """The race with as many homes as fit into half of the memory that it leaves free.
+
+    All contenders are loaded together, and one has activations at a time.
 
     Raises:
         UnmeasuredError: there is less memory than that.
     """
-    needed = LIBRARIES_BYTES + (1 + asked.homes) * asked.weight_bytes
+    needed = LIBRARIES_BYTES + asked.weight_bytes
     needed += max(one.activation_bytes for one in asked.contenders)
     available = min(_available())
     if needed > available:
@@ -209,6 +217,7 @@ def _check_memory(asked: Race) -> None:
             "are available",
             "try a smaller --batch or --input, or fewer variants",
         )
+    return replace(asked, homes_bytes=min(asked.homes_bytes, (available - needed) // 2))
 
 
 def _available() -> Iterator[int]:

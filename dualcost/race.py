@@ -17,7 +17,7 @@ from dualcost.site import TensorSpec
 EAGER, COMPILED, GRAPH = "eager", "compiled", "CUDA graph"
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}  # with their bytes
 HOMES = 8  # places in memory between which weights move
-HOMES_BYTES = 2**30  # of all homes of a race, at most
+HOMES_BYTES = 2**31  # of all homes of a race, at most, where there is as much
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,7 @@ class Race:
         target: it may end when its halves differ by less than this share of one.
         budget_s: seconds of measuring after which it ends anyway.
         by_layer: stamp every layer, and the gaps between them.
+        homes_bytes: memory that the homes of all weights may take.
     """
 
     contenders: tuple[Contender, ...]
@@ -194,6 +195,7 @@ class Race:
     target: float = 0.02
     budget_s: float = 60.0
     by_layer: bool = False
+    homes_bytes: int = HOMES_BYTES
 
     def __post_init__(self) -> None:
         """Check what a race needs.
@@ -221,7 +223,7 @@ class Race:
         """Between how many places in memory the weights of each move; 0 if they stay."""
         if self.conditions.modes != (EAGER,):
             return 0  # what is compiled or captured has them where they were
-        count = min(HOMES, HOMES_BYTES // max(self.weight_bytes, 1))
+        count = min(HOMES, self.homes_bytes // max(self.weight_bytes, 1))
         return count if count > 1 else 0
 
     def to_json(self) -> dict[str, Any]:

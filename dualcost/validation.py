@@ -179,9 +179,7 @@ def validate(
 
 def _contender(name: str) -> Contender:
     model, _, conv = name.partition(" ")
-    network = library.load(model)
-    variant = Variant.parse(conv) if conv else Variant()
-    return Contender(network.name, network.inputs, variant)
+    return contest.contender(library.load(model), Variant.parse(conv) if conv else Variant())
 
 
 def _predicted(contender: Contender, calibration: Calibration, format: str) -> Timing:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Generator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from dualcost import contest
+from dualcost.errors import UnmeasuredError
 from dualcost.nn.homes import ALIGNED, Homes
 from dualcost.nn.lanes import Loaded, lane
 from dualcost.race import HOMES, HOMES_BYTES, Conditions, Contender, Race
@@ -110,7 +114,7 @@ def test_in_inference_mode_and_without_weights() -> None:
     ("weights", "conditions", "homes"),
     [
         ([10 * MIB, 7 * MIB, 10 * MIB], Conditions(), HOMES),
-        ([100 * MIB, 70 * MIB, 100 * MIB], Conditions(), 3),
+        ([100 * MIB, 70 * MIB, 100 * MIB], Conditions(), 7),
         ([HOMES_BYTES // 2, 1], Conditions(), 0),  # one home alone is none
         ([0, 0], Conditions(), HOMES),
         ([10 * MIB], Conditions(compile=True), 0),  # a compiled model holds its weights itself
@@ -123,6 +127,32 @@ def test_all_homes_of_a_race_fit_into_their_share(
     race = Race(tuple(Contender("zoo:net", (), weight_bytes=one) for one in weights), conditions)
     assert race.homes == homes
     assert race.homes * race.weight_bytes <= HOMES_BYTES
+
+
+@pytest.mark.parametrize(
+    ("free", "homes"),
+    [(10**12, 6), (8 * MIB, 0), (4 * 300 * MIB, 2), (9 * 300 * MIB, 4)],
+)
+def test_homes_take_half_of_the_memory_that_a_race_leaves(
+    free: int, homes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Race((Contender("zoo:net", (), weight_bytes=300 * MIB, activation_bytes=MIB),))
+    needed = contest.LIBRARIES_BYTES + 301 * MIB
+    requests: list[dict[str, Any]] = []
+
+    def events(module: str, request: dict[str, Any], threads: int) -> Generator[dict[str, Any]]:
+        requests.append(request)
+        yield {"ended": "budget"}
+
+    monkeypatch.setattr(contest.child, "events", events)
+    monkeypatch.setattr(contest, "_available", lambda: iter([needed + free, 10**13]))
+    with pytest.raises(UnmeasuredError, match="ended before it measured"):
+        contest.run(asked)
+    assert Race.from_json(requests[0]).homes == homes
+    monkeypatch.setattr(contest, "_available", lambda: iter([needed - 1]))
+    with pytest.raises(UnmeasuredError, match="are available"):
+        contest.run(asked)
+    assert len(requests) == 1
 
 
 def test_a_contender_moves_alone_if_its_race_has_homes() -> None:

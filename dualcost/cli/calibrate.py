@@ -104,12 +104,12 @@ def _validate(path: Path | None, json: bool) -> None:
     from dualcost.nn.machine import here
     from dualcost.render.calibration import validation_json, validation_table
     from dualcost.render.table import as_text
-    from dualcost.validation import HELD_OUT
+    from dualcost.validation import HELD_OUT, ROUNDS
     from dualcost.validation import validate as measure
 
     calibration = read(path)
     check_machine(calibration, here(calibration.machine.threads))
-    with watching(len(HELD_OUT) * len(FORMATS), "measuring") as (advance, say):
+    with watching(len(HELD_OUT) * len(FORMATS) * ROUNDS, "measuring") as (advance, say):
 
         def watch(names: str) -> None:
             say(names)
