@@ -31,7 +31,7 @@ NORMAL_QUANTILE = 1.959964  # of (1 + CONFIDENCE) / 2
 # The share of a segment's shortest times that is left out. A virtual machine counts the time that
 # others took from it, and takes it off later: now and then from a segment that lost none.
 MISCOUNTED = 0.05
-AGREEING = 2  # of the times of an op that is measured a few times: one alone may be miscounted
+QUIET = 1.2  # a product that takes less than that of its best time tells of a quiet processor
 DISTURBED = 0.10  # forwards that take so much longer than undisturbed tell of a busy machine
 
 
@@ -115,19 +115,30 @@ def least(segments: NDArray[np.float64]) -> NDArray[np.float64]:
     return times
 
 
-def calm(rounds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The times of ops (rounds × ops) that were run in turn, as in the calmest of the rounds.
+def at_best_pace(
+    times: NDArray[np.float64], paces: NDArray[np.float64], best: float
+) -> NDArray[np.float64]:
+    """The times of the parts of a run (runs × parts), had the processor been at its best pace.
 
-    By how much a round's ops took longer than their medians, in the median, was the machine's mood
-    and not theirs. Without it, the shortest times count: the mean of AGREEING.
+    Args:
+        times: seconds.
+        paces: what one and the same product took right before and right after each run (runs × 2).
+        best: what it takes if nothing slows it.
+
+    Returns:
+        For each part the median over the runs in quiet, each divided by how much longer the product
+        took; of no quiet run, the least disturbed one.
     """
     import numpy as np
 
-    logs = np.log(rounds)
-    moods = np.median(logs - np.median(logs, axis=0), axis=1)
-    settled = np.sort(logs - (moods - moods.min())[:, None], axis=0)
-    times: NDArray[np.float64] = np.exp(settled[:AGREEING].mean(axis=0))
-    return times
+    slowed = paces / best
+    worst = slowed.max(axis=1)
+    chosen = np.flatnonzero(worst < QUIET)
+    if not chosen.size:
+        chosen = np.array([worst.argmin()])
+    scaled = times[chosen] / np.sqrt(slowed[chosen].prod(axis=1))[:, None]
+    settled: NDArray[np.float64] = np.median(scaled, axis=0)
+    return settled
 
 
 @dataclass(frozen=True)

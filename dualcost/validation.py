@@ -35,7 +35,7 @@ HELD_OUT: tuple[tuple[str, ...], ...] = (
     ("densenet121", "inception_v3", "convnext_tiny"),
     ("zoo:resnet50-cifar10", "zoo:resnet50-cifar10 dual:4", "zoo:vgg16-cifar10"),
 )
-TARGET, BUDGET_S = 0.02, 4.0  # of each line, in each memory format and round
+TARGET, BUDGET_S = 0.001, 12.0  # of each line, format and round: it takes the whole budget
 ROUNDS = 2
 CLOSE = 0.10
 

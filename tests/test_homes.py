@@ -144,7 +144,7 @@ def test_homes_take_half_of_the_memory_that_a_race_leaves(
         requests.append(request)
         yield {"ended": "budget"}
 
-    monkeypatch.setattr(contest.child, "events", events)
+    monkeypatch.setattr("dualcost.child.events", events)
     monkeypatch.setattr(contest, "_available", lambda: iter([needed + free, 10**13]))
     with pytest.raises(UnmeasuredError, match="ended before it measured"):
         contest.run(asked)

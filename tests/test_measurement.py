@@ -15,11 +15,12 @@ from dualcost.errors import UsageError
 from dualcost.machine import Machine
 from dualcost.measurement import (
     BETWEEN,
+    QUIET,
     Comparison,
     Ratio,
     Run,
     Sample,
-    calm,
+    at_best_pace,
     felt_ratio,
     spread,
     undisturbed_ratio,
@@ -310,17 +311,21 @@ def test_a_machine_whose_facts_do_not_fit_is_refused(change: dict[str, object]) 
 
 
 @given(
-    st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=40),
-    st.lists(st.floats(1.0, 4.0), min_size=2, max_size=6),
+    st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=9),
+    st.lists(st.tuples(*[st.floats(1.0, QUIET - 0.01)] * 2), min_size=1, max_size=6),
+    st.lists(st.tuples(st.floats(QUIET, 3.0), st.floats(1.0, 3.0)), max_size=20),
 )
-def test_a_mood_that_all_ops_share_is_taken_out(times: list[float], moods: list[float]) -> None:
-    moods = [mood / min(moods) for mood in moods]  # one round was calm
-    assert calm(np.outer(moods, times)) == pytest.approx(times)
+def test_what_slows_a_quiet_processor_is_taken_out_and_what_disturbs_it_does_not_count(
+    times: list[float], quiet: list[tuple[float, float]], loud: list[tuple[float, float]]
+) -> None:
+    best_s = 4e-5
+    slowed = np.array([*quiet, *loud])
+    runs = np.outer(np.sqrt(slowed.prod(axis=1)), times)
+    runs[len(quiet) :] *= 7
+    assert at_best_pace(runs, best_s * slowed, best_s) == pytest.approx(times)
 
 
-def test_ops_that_were_interrupted_change_neither_the_mood_nor_their_time() -> None:
-    times, moods = np.linspace(1e-4, 1e-3, 20), np.array([1.3, 1.0, 1.6, 1.1])
-    rounds = np.outer(moods, times)
-    for op in range(7):  # each in another round, once
-        rounds[op % 4, op] *= 5
-    assert calm(rounds) == pytest.approx(times)
+def test_of_no_quiet_run_the_least_disturbed_counts() -> None:
+    paces = np.array([[1.0, 2.0], [1.4, 1.4], [1.0, 1.5]])
+    times = np.array([[5.0], [2.8], [9.0]])
+    assert at_best_pace(times, paces, 1.0) == pytest.approx([2.0])

@@ -40,7 +40,7 @@ def calibrate(
         bool,
         typer.Option(
             "--validate",
-            help="Measure held-out networks instead (some 10 minutes), and print how far the "
+            help="Measure held-out networks instead (some 20 minutes), and print how far the "
             "stored calibration's predictions are off.",
         ),
     ] = False,

@@ -29,11 +29,12 @@ from dualcost.errors import DualcostError
 from dualcost.measurement import Run, Sample, spread
 from dualcost.nn.lanes import Lane, Loaded, lane
 from dualcost.nn.machine import here
+from dualcost.nn.pace import Pace
 from dualcost.nn.quiet import quiet
 from dualcost.race import Race
 
 LEAST_ROUNDS = 12  # before halves are compared
-MOVED_EVERY = 4  # rounds: weights go to their next home
+MOVED_EVERY = 4  # rounds: weights go to their next home, and one thread to the core of best pace
 LEAST_S = 0.5  # of measuring before it may end: short forwards are slow at first
 SAID_EVERY_S = 0.1  # rounds are said together: a forward right after finds the caches emptied
 CHECKED_EVERY = 1.15  # the spread is looked at when there are so many times the rounds
@@ -72,7 +73,7 @@ def events(race: Race) -> Iterator[dict[str, Any]]:
             yield {"stage": f"loading {contender.name}"}
             loaded.build(contender)
         lanes = [lane(loaded, contender, race) for contender in race.contenders]
-        quiet(conditions.threads)
+        cores = quiet(conditions.threads)
         yield {"stage": "warming up"}
         notes = [note for note in (one.warm_up() for one in lanes) if note]
         ready = comparable(lanes)
@@ -83,7 +84,9 @@ def events(race: Race) -> Iterator[dict[str, Any]]:
             "places": [lanes[index].places for index in ready],
             "notes": notes,
         }
-        yield from _rounds(race, [lanes[index] for index in ready], ready)
+        alone = conditions.device == "cpu" and conditions.threads == 1
+        pace = Pace(cores) if alone else None
+        yield from _rounds(race, [lanes[index] for index in ready], ready, pace)
 
 
 def comparable(lanes: Sequence[Lane]) -> list[int]:
@@ -108,7 +111,9 @@ def _settings(device: str) -> dict[str, Any]:
     }
 
 
-def _rounds(race: Race, lanes: list[Lane], ready: list[int]) -> Iterator[dict[str, Any]]:
+def _rounds(
+    race: Race, lanes: list[Lane], ready: list[int], pace: Pace | None
+) -> Iterator[dict[str, Any]]:
     """Round after round, until the halves agree or the budget is spent."""
     samples: list[list[Sample]] = [[] for _ in lanes]
     start = said = time.perf_counter()
@@ -117,6 +122,8 @@ def _rounds(race: Race, lanes: list[Lane], ready: list[int]) -> Iterator[dict[st
     check_at, unsaid, ended = least, 0, ""
     for count, order in enumerate(orders(len(lanes)), start=1):
         if count % MOVED_EVERY == 1:
+            if pace is not None:
+                pace.choose()
             for index in order:
                 lanes[index].move()
         for index in order:

@@ -57,25 +57,25 @@ CATALOGUE = (
 DIVISORS = (2, 4, 8, 16, 32)
 # How many ops of each family of convolutions are measured in each memory format.
 QUOTAS = {
-    "dense": 120,
-    "pointwise": 120,
-    "depthwise": 80,
-    "grouped": 80,
-    "narrow": 150,
-    "grouped_pointwise": 50,
-    "image": 40,
+    "dense": 90,
+    "pointwise": 90,
+    "depthwise": 60,
+    "grouped": 70,
+    "narrow": 120,
+    "grouped_pointwise": 40,
+    "image": 36,
 }
 GROUPED = ("grouped", "narrow", "grouped_pointwise")
 # An op that takes longer teaches as much as a shorter one.
-MOST_MACS, MOST_ELEMENTS = 1_000_000_000, 1 << 24
+MOST_MACS, MOST_ELEMENTS = 300_000_000, 1 << 23
 CHANNELS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
 # Of chains: how many convolutions, the channels and the side that the first reads, the most MACs
 # of one, and the channels drawn from. Small layers tell what a call costs, larger ones what a
 # network does.
 LINKS = (
-    (40, 16, 28, 3_000_000, (16, 24, 32, 40, 48, 64, 80, 96)),
-    (40, 32, 56, 60_000_000, (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)),
-    (12, 64, 112, 400_000_000, (64, 96, 128, 192, 256, 320, 384, 512)),
+    (20, 16, 28, 3_000_000, (16, 24, 32, 40, 48, 64, 80, 96)),
+    (20, 32, 56, 40_000_000, (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)),
+    (12, 64, 112, 120_000_000, (64, 96, 128, 192, 256, 320, 384, 512)),
 )
 SIDES = (1, 2, 4, 7, 8, 14, 16, 20, 28, 32, 40, 56, 64, 80, 112, 150, 224)
 

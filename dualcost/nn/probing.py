@@ -3,8 +3,9 @@
 `python -m dualcost.nn.probing` runs in a process of its own (`nn/calibrate.py` starts it), reads
 {"budget_s": …, "seed": …} and writes JSON lines. An op's input has just been written by the op
 before it; its code has run before; its weights come from memory, and once more from the last-level
-cache, as no network of some size keeps them in a core's own. Rounds go through many ops before one
-comes again, and all ops come in several passes (`measurement.calm` says what counts).
+cache, as no network of some size keeps them in a core's own. Before and after it the pace of the
+processor is told. An op waits for a quiet one as long as the others leave it time, and comes again
+if it had none (`measurement.at_best_pace` says what counts).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from math import prod
@@ -22,13 +23,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualcost.child import error_event
 from dualcost.errors import DualcostError, UnmeasuredError
 from dualcost.machine import Machine
-from dualcost.measurement import calm, least
+from dualcost.measurement import QUIET, at_best_pace, least
+from dualcost.nn.homes import Homes
 from dualcost.nn.machine import here
+from dualcost.nn.pace import Pace
 from dualcost.nn.probes import Chain, Probe, chains, probes, weighted
 from dualcost.nn.quiet import quiet
 from dualcost.nn.stamps import Stamps
@@ -38,10 +42,11 @@ from dualcost.workload import workload
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 POOL = 1 << 27  # elements (512 MiB) that weights and inputs are cut out of
 L2_BYTES = 1 << 20  # where the machine does not tell
-TOGETHER = 32  # ops measured in turns
-PASSES = 12  # at most: a machine is disturbed for seconds, so that rounds are spread over the time
-FIRST_PASS = 0.6  # of the budget, at most for the first pass, in which kernels are made
-WARM_UPS, CHAIN_ROUNDS, CHAIN_S = 1, 2, 0.06  # of a chain, in each pass: as often as fits, at least
+ENOUGH = 6  # runs in quiet
+LEAST_OPS = 1800  # are run in the first pass, however loud it is
+FORWARDS, VISITS = 4, 6  # of a chain: forwards in each of its visits
+HOMES = 4  # of a chain's weights
+SAID_EVERY_S = 0.2  # saying something empties the caches
 
 
 class Bench:
@@ -71,6 +76,27 @@ class Bench:
         return flat.view(tuple(shape))
 
 
+class Runs:
+    """What the runs of something took, and the paces before and after each."""
+
+    def __init__(self) -> None:
+        self.times: list[Sequence[float]] = []
+        self._paces: list[tuple[float, float]] = []
+
+    def add(self, times: Sequence[float], before: float, after: float) -> None:
+        """Keep one run: seconds of its parts, and of the paces."""
+        self.times.append(times)
+        self._paces.append((before, after))
+
+    def quiet(self, pace: Pace) -> int:
+        """How many of them were in quiet."""
+        return sum(max(both) < QUIET * pace.best for both in self._paces)
+
+    def settled(self, pace: Pace) -> NDArray[np.float64]:
+        """Seconds of each part at the best pace."""
+        return at_best_pace(np.array(self.times), np.array(self._paces), pace.best)
+
+
 class Runner:
     """One op in one memory format, ready to run."""
 
@@ -85,8 +111,31 @@ class Runner:
         self.levels: Tensor | None = None
         if probe.family == "max_pool":
             self.levels = torch.rand(1, probe.inputs[0][1], 1, 1) * 2 - 1
+        self.runs = Runs()
 
-    def round(self) -> tuple[float, float]:
+    def quiet_runs(self, pace: Pace) -> int:
+        """How many of its runs were in quiet."""
+        return self.runs.quiet(pace)
+
+    def run(self, pace: Pace, until: float) -> None:
+        """Time it, in quiet if there is one until then."""
+        pace.wait(until)
+        before = pace.last
+        times = self._round()
+        self.runs.add(times, before, pace.tell())
+
+    def facts(self, pace: Pace) -> dict[str, Any]:
+        """What was measured, as plain data."""
+        warm, cold = self.runs.settled(pace)
+        return {
+            "format": self.name,
+            "workload": asdict(workload(self.probe.op)),
+            "warm_s": float(warm),
+            "cold_s": float(cold),
+            "quiet": self.quiet_runs(pace),
+        }
+
+    def _round(self) -> tuple[float, float]:
         """Its seconds with weights from the shared cache, and from memory.
 
         A run before these brings its code into the caches, where networks have it, and makes the
@@ -140,97 +189,39 @@ def _convolution(site: ConvSite) -> nn.Module:
     )  # fmt: skip
 
 
-class Turn:
-    """Ops that are measured one after another, in some rounds."""
-
-    def __init__(self, runners: Sequence[Runner]) -> None:
-        self.runners = runners
-        self.rounds: list[list[tuple[float, float]]] = []
-
-    def round(self) -> None:
-        """Time each of them."""
-        self.rounds.append([runner.round() for runner in self.runners])
-
-    def facts(self) -> list[dict[str, Any]]:
-        """What was measured of each, as plain data."""
-        rounds = np.array(self.rounds)
-        times = calm(rounds.reshape(len(rounds), -1)).reshape(-1, 2)
-        return [
-            {
-                "format": runner.name,
-                "workload": asdict(workload(runner.probe.op)),
-                "warm_s": float(warm),
-                "cold_s": float(cold),
-            }
-            for runner, (warm, cold) in zip(self.runners, times, strict=True)
-        ]
-
-
-def measured(machine: Machine, budget_s: float, seed: int) -> Iterator[dict[str, Any]]:
-    """Measure until all ops are, or the budget is spent; then say what was measured."""
-    start = time.monotonic()
-    bench = Bench(machine.l2_bytes)
-    yield {"machine": machine.to_json(), "peaks": _peaks(bench)}
-    runners = [Runner(probe, bench, name) for probe in probes(seed) for name in FORMATS]
-    turns = [Turn(runners[first : first + TOGETHER]) for first in range(0, len(runners), TOGETHER)]
-    links = [Link(chain, bench, name) for chain in chains(seed) for name in FORMATS]
-    for turn in _in_passes(turns, links, start, budget_s):
-        turn.round()
-        yield {"done": min(1.0, (time.monotonic() - start) / budget_s)}
-    for turn in (*turns, *(link.turn for link in links)):
-        if turn.rounds:
-            yield {"ops": turn.facts()}
-    yield {"chains": [link.facts() for link in links]}
-
-
-def _in_passes(
-    turns: list[Turn], links: list[Link], start: float, budget_s: float
-) -> Iterator[Turn]:
-    """Every turn once, as far as the first pass may take; then those again while there is time."""
-    for turn in turns:
-        if turn is not turns[0] and time.monotonic() > start + FIRST_PASS * budget_s:
-            break
-        yield turn
-    turns = [turn for turn in turns if turn.rounds]
-    for _ in range(PASSES):
-        for link in links:
-            link.round()
-        for turn in turns:
-            if time.monotonic() > start + budget_s:
-                return
-            yield turn
-
-
 class Link:
-    """A chain in one memory format: timed as a whole, as networks are, and op by op."""
+    """A chain in one memory format: timed as a whole, as networks are. Its ops are timed as others.
+
+    Attributes:
+        runners: its ops.
+    """
 
     def __init__(self, chain: Chain, bench: Bench, name: str) -> None:
         self.name, self._bench = name, bench
-        self.turn = Turn([Runner(probe, bench, name) for probe in chain.probes])
+        self.runners = [Runner(probe, bench, name) for probe in chain.probes]
         format = FORMATS[name]
         model = copy.deepcopy(chain.model).to(memory_format=format)
         image = torch.rand(chain.input).to(memory_format=format)
         self._call: Callable[[], Tensor] = partial(model, image)
+        self._homes = Homes(model, HOMES)
         self._stamps = Stamps(model, time.thread_time_ns, layers=False)
         self._forwards: list[list[int]] = []
 
-    def round(self) -> None:
-        """Time it some times, and its ops once."""
-        for _ in range(WARM_UPS):
-            self._call()
+    def visit(self) -> None:
+        """Time it some times."""
+        self._homes.move()
+        self._call()
         if not self._forwards:
             self._stamps.choose(self._call)
-        self.turn.round()
-        end, least_rounds = time.monotonic() + CHAIN_S, len(self._forwards) + CHAIN_ROUNDS
         with self._stamps.on():
-            while len(self._forwards) < least_rounds or time.monotonic() < end:
+            for _ in range(FORWARDS):
                 self._bench.sweep()
                 segments, _ = self._stamps.forward(self._call)
                 self._forwards.append(segments)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self, pace: Pace) -> dict[str, Any]:
         """What was measured, as plain data."""
-        ops = self.turn.facts()
+        ops = [runner.facts(pace) for runner in self.runners]
         return {
             "format": self.name,
             "seconds": float(least(np.array(self._forwards, float)).sum()) * 1e-9,
@@ -239,6 +230,60 @@ class Link:
             "weights": sum(op["workload"]["weights"] for op in ops),
             "layers": len(ops),
         }
+
+
+def measured(
+    machine: Machine, cores: Sequence[int], budget_s: float, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Measure until all ops are, or the budget is spent; then say what was measured."""
+    start = time.monotonic()
+    bench, pace = Bench(machine.l2_bytes), Pace(cores)
+    yield {"machine": machine.to_json(), "peaks": _peaks(bench)}
+    links = [Link(chain, bench, name) for chain in chains(seed) for name in FORMATS]
+    linked = [runner for link in links for runner in link.runners]
+    others = [Runner(probe, bench, name) for probe in probes(seed) for name in FORMATS]
+    visits = [link.visit for _ in range(VISITS) for link in links]
+    said = start
+    for share in spread(visits, in_passes(linked, others, pace, start, budget_s), start, budget_s):
+        if time.monotonic() > said + SAID_EVERY_S:
+            said = time.monotonic()
+            yield {"done": share}
+    yield {"ops": [runner.facts(pace) for runner in (*linked, *others) if runner.runs.times]}
+    yield {"chains": [link.facts(pace) for link in links]}
+
+
+def spread(
+    visits: Sequence[Callable[[], None]], tasks: Iterable[None], start: float, budget_s: float
+) -> Iterator[float]:
+    """Do the tasks, and all visits in between, evenly over the budget; what share of it is over."""
+    waiting = list(visits)[::-1]
+    for _ in tasks:
+        share = (time.monotonic() - start) / budget_s
+        while waiting and share > 1 - len(waiting) / len(visits):
+            waiting.pop()()
+        yield min(1.0, share)
+    for visit in waiting[::-1]:  # the tasks were done early
+        visit()
+
+
+def in_passes(
+    needed: Sequence[Runner], others: Sequence[Runner], pace: Pace, start: float, budget_s: float
+) -> Iterator[None]:
+    """Run each until it had one run in quiet, in the next pass two, and so on.
+
+    In the first pass none waits for so long that LEAST_OPS would not be run.
+    """
+    runners, end = [*needed, *others], start + budget_s
+    for enough in range(1, ENOUGH + 1):
+        for number, runner in enumerate(runners):
+            if time.monotonic() > end and (enough > 1 or number >= len(needed)):
+                return
+            until = end if enough > 1 else min(end, start + budget_s * number / LEAST_OPS)
+            while runner.quiet_runs(pace) < enough:
+                runner.run(pace, until)
+                yield
+                if time.monotonic() > until:
+                    break
 
 
 def _peaks(bench: Bench) -> dict[str, float]:
@@ -276,9 +321,9 @@ def main() -> None:
                 "install torch from pytorch.org, or `dualcost bench` the models themselves",
             )
         machine = here()  # before this process is pinned to one core
-        quiet(threads=1)
+        cores = quiet(threads=1)
         with torch.inference_mode():
-            for fact in measured(machine, asked["budget_s"], asked["seed"]):
+            for fact in measured(machine, cores, asked["budget_s"], asked["seed"]):
                 said.write(json.dumps(fact) + "\n")
     except DualcostError as error:
         said.write(json.dumps(error_event(error)) + "\n")
