@@ -77,21 +77,22 @@ def test_one_goes_to_another_core_and_stays_on_the_best(
 ) -> None:
     if len(cores) < 2:
         pytest.skip("there is one core, or it cannot be chosen")
-    pace, process = Pace(cores), psutil.Process()
-    slow = {cores[0]}
+    process, slow = psutil.Process(), cores[0]
 
-    def tell(self: Pace) -> float:
-        self.last = self.best * (2 if slow & {*process.cpu_affinity()} else 1)
+    def run(self: Pace) -> float:
+        self.last = 2.0 if process.cpu_affinity() == [slow] else 1.0
         return self.last
 
-    monkeypatch.setattr(Pace, "tell", tell)
+    monkeypatch.setattr(Pace, "_run", run)
+    pace = Pace(cores[:2])
+    assert process.cpu_affinity() == [cores[1]]
     process.cpu_affinity(cores[:1])
     pace.tell()
     pace.wait(time.monotonic() + 60)
-    assert pace.quiet and process.cpu_affinity() != cores[:1]
-    slow = {*cores} - {cores[1]}
+    assert pace.quiet and process.cpu_affinity() == [cores[1]]
+    slow = cores[1]
     pace.choose()
-    assert process.cpu_affinity() == [cores[1]]
+    assert process.cpu_affinity() == [cores[0]]
 
 
 @dataclass
