@@ -66,6 +66,7 @@ QUOTAS = {
     "image": 36,
 }
 GROUPED = ("grouped", "narrow", "grouped_pointwise")
+STRIDED = 0.2  # of the varied pointwise ones: few in a network, and kernels of their own
 # An op that takes longer teaches as much as a shorter one.
 MOST_MACS, MOST_ELEMENTS = 300_000_000, 1 << 23
 CHANNELS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
@@ -174,7 +175,9 @@ def _varied(site: ConvSite, draw: random.Random) -> ConvSite:
     if site.M <= 4:
         site = _with_kernel(site, *draw.choice(((3, 1), (3, 2), (7, 2), (4, 4), (11, 4), (5, 2))))
     elif site.groups == 1 and site.taps > 1:
-        site = _with_kernel(site, *draw.choice(((3, 1), (3, 1), (3, 2), (5, 1), (2, 2))))
+        site = _with_kernel(site, *draw.choice(((3, 1), (3, 1), (3, 2), (3, 2), (5, 1), (2, 2))))
+    elif site.groups == 1 and draw.random() < STRIDED:
+        site = _with_kernel(site, 1, 2)
     zoom = draw.choice((0.5, 0.75, 1, 1, 1.25, 1.5, 2))
     in_size = tuple(
         max(k, round(side * zoom)) for side, k in zip(site.in_size, site.kernel, strict=True)

@@ -167,7 +167,11 @@ class Runner:
     def _once(self, weights: dict[str, nn.Parameter] | None = None) -> float:
         for name, parameter in (weights or {}).items():
             setattr(self.module, name, parameter)
-        inputs = [self._written(source) for source in reversed(self.sources)][::-1]
+        # what was written before the last is no longer in the core's own cache
+        others = [self._written(source) for source in self.sources[1:]]
+        if others:
+            self.bench.sweep()
+        inputs = [self._written(self.sources[0]), *others]
         start = time.thread_time_ns()
         made = self.module(*inputs)
         end = time.thread_time_ns()
