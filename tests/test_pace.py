@@ -14,7 +14,7 @@ import torch
 
 from dualcost.measurement import QUIET
 from dualcost.nn.pace import FIRST, Pace
-from dualcost.nn.probing import ENOUGH, LEAST_OPS, Runs, in_passes, spread
+from dualcost.nn.probing import ENOUGH, LEAST_OPS, Runs, in_passes, interleaved
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_visits_are_spread_over_the_time_and_none_is_left_out(tasks: int) -> Non
     visits = [partial(done.append, number) for number in range(10)]
     shares = []
     start = time.monotonic()
-    for share in spread(visits, map(time.sleep, [0.002] * tasks), start, 0.4):
+    for share in interleaved(visits, map(time.sleep, [0.002] * tasks), start, 0.4):
         shares.append((share, len(done)))
     assert done == [*range(10)]
     assert len(shares) == tasks

@@ -132,7 +132,6 @@ class Runner:
             "workload": asdict(workload(self.probe.op)),
             "warm_s": float(warm),
             "cold_s": float(cold),
-            "quiet": self.quiet_runs(pace),
         }
 
     def _round(self) -> tuple[float, float]:
@@ -248,7 +247,9 @@ def measured(
     others = [Runner(probe, bench, name) for probe in probes(seed) for name in FORMATS]
     visits = [link.visit for _ in range(VISITS) for link in links]
     said = start
-    for share in spread(visits, in_passes(linked, others, pace, start, budget_s), start, budget_s):
+    for share in interleaved(
+        visits, in_passes(linked, others, pace, start, budget_s), start, budget_s
+    ):
         if time.monotonic() > said + SAID_EVERY_S:
             said = time.monotonic()
             yield {"done": share}
@@ -256,7 +257,7 @@ def measured(
     yield {"chains": [link.facts(pace) for link in links]}
 
 
-def spread(
+def interleaved(
     visits: Sequence[Callable[[], None]], tasks: Iterable[None], start: float, budget_s: float
 ) -> Iterator[float]:
     """Do the tasks, and all visits in between, evenly over the budget; what share of it is over."""
