@@ -27,6 +27,7 @@ STAND_INS = {
     "transposed": "dense",
     "grouped_pointwise": "grouped",
     "narrow": "grouped",
+    "strided": "pointwise",
     "grouped": "dense",
     "image": "dense",
     "shuffle": "copy",
@@ -238,6 +239,7 @@ def _as_json(curve: Curve) -> dict[str, Any]:
         "spread": _rounded(curve.spread),
         "median_error": _rounded(curve.median_error),
         "lengths": curve.lengths,
+        "own": _rounded(curve.own),
         "pulls": [_rounded(pull) for pull in curve.pulls],
         "places": [[_rounded(number) for number in place] for place in curve.places],
     }
@@ -258,6 +260,7 @@ def _curve(facts: Mapping[str, Any]) -> Curve:
         places=tuple(tuple(map(float, place)) for place in facts["places"]),
         pulls=tuple(map(float, facts["pulls"])),
         lengths=tuple(map(float, facts["lengths"])),
+        own=float(facts.get("own", 0.0)),
         spread=float(facts["spread"]),
         median_error=float(facts["median_error"]),
     )

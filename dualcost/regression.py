@@ -6,6 +6,9 @@ measured near by, the sum stands alone.
 
 Sources: Lawson and Hanson's NNLS (scipy.optimize.nnls); Rasmussen and Williams, Gaussian Processes
 for Machine Learning, equations 2.23 (mean) and 5.12 (leave-one-out).
+
+What differs from op to op beyond what a time repeats to, such as a kernel that meets itself in a
+cache at one width alone, is no noise: it is there the next time, but tells nothing of other ops.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ from typing import Any
 from dualcost.workload import Workload
 
 TERMS = ("call", "macs", "blocked", "read", "written", "weights", "windows")
-NOISES = (0.03, 0.06, 0.12)  # how well single times may repeat, relatively
+REPEATED = 0.03  # how well single times repeat, relatively
+NOISES = (0.03, 0.06, 0.12)  # how far an op may be from what is like it: that, and its own part
 LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)  # how far a measured op may tell of others, in powers of two
 LEAST_AMPLITUDE = 0.05  # of what remains beside the sum
 WORST = 0.5  # an error beyond that counts as this: one odd op does not choose the lengths
+SAME = 1e-3  # lengths; written places are rounded
 SWEEPS = 2
 LEAST_SPREAD = 0.03  # a few ops that agree by chance are no proof
 
@@ -42,6 +47,7 @@ class Curve:
         places: where the measured ops lie (`Workload.place`).
         pulls: how much each pulls the logarithm of the time of ops near it.
         lengths: how far, in each direction of a place.
+        own: how much more it pulls at its own place, as a share of that.
         spread: root mean square of the logarithmic errors of each op left out once.
         median_error: median of the same errors.
     """
@@ -50,6 +56,7 @@ class Curve:
     places: tuple[tuple[float, ...], ...]
     pulls: tuple[float, ...]
     lengths: tuple[float, ...]
+    own: float
     spread: float
     median_error: float
 
@@ -59,7 +66,7 @@ class Curve:
         Raises:
             ValueError: they do not.
         """
-        numbers = (*self.coefficients, *self.pulls, *self.lengths, self.spread, self.median_error)
+        numbers = (*self.coefficients, *self.pulls, *self.lengths, self.own, self.spread)
         sizes = {len(place) for place in self.places} | {len(self.lengths)}
         if len(self.coefficients) != len(TERMS) or len(sizes) != 1:
             raise ValueError("a curve's parts are of different sizes")
@@ -81,7 +88,8 @@ class Curve:
         total = sum(c * t for c, t in zip(self.coefficients, terms(work), strict=True))
         places, pulls, lengths = self._points
         distances = np.sqrt(((places - np.asarray(work.place) / lengths) ** 2).sum(axis=1))
-        return total * exp(float(_kernel(distances) @ pulls))
+        alike = _kernel(distances) + self.own * (distances < SAME)
+        return total * exp(float(alike @ pulls))
 
     @cached_property
     def _points(self) -> tuple[Any, Any, Any]:
@@ -109,11 +117,13 @@ def fitted(works: Sequence[Workload], seconds: Sequence[float]) -> Curve:
     places = np.asarray([work.place for work in works])
     lengths, noise = _lengths(places, rest)
     errors, pulls = _left_out(places, rest, lengths, noise)
+    own = (noise**2 - REPEATED**2) / _amplitude(rest) ** 2
     return Curve(
         coefficients=tuple(map(float, coefficients)),
         places=tuple(tuple(map(float, place)) for place in places),
         pulls=tuple(map(float, pulls)),
         lengths=tuple(map(float, lengths)),
+        own=own,
         spread=max(LEAST_SPREAD, float(np.sqrt(np.mean(errors**2)))),
         median_error=float(np.median(np.abs(errors))),
     )
@@ -140,10 +150,16 @@ def _left_out(places: Any, rest: Any, lengths: Any, noise: float) -> tuple[Any, 
 
     scaled = places / lengths
     distances = np.sqrt(((scaled[:, None] - scaled[None]) ** 2).sum(axis=2))
-    amplitude = max(LEAST_AMPLITUDE, float(np.std(rest))) ** 2
-    inverse = np.linalg.inv(amplitude * _kernel(distances) + noise**2 * np.eye(len(rest)))
+    variance = _amplitude(rest) ** 2
+    inverse = np.linalg.inv(variance * _kernel(distances) + noise**2 * np.eye(len(rest)))
     weights = inverse @ rest
-    return weights / np.diag(inverse), amplitude * weights
+    return weights / np.diag(inverse), variance * weights
+
+
+def _amplitude(rest: Any) -> float:
+    import numpy as np
+
+    return max(LEAST_AMPLITUDE, float(np.std(rest)))
 
 
 def _lengths(places: Any, rest: Any) -> tuple[Any, float]:

@@ -91,6 +91,7 @@ CONVOLUTIONS = (
     "image",
     "dense",
     "pointwise",
+    "strided",
     "depthwise",
     "grouped",
     "narrow",
@@ -193,8 +194,8 @@ def _convolution_family(site: ConvSite) -> str:
             return "grouped_pointwise"
         # too few channels in a group to fill a vector
         return "narrow" if min(site.M, site.N) < LANES * site.groups else "grouped"
-    if site.taps == 1:
-        return "pointwise"
+    if site.taps == 1:  # one that skips positions runs another kernel
+        return "pointwise" if max(site.stride) == 1 else "strided"
     return "image" if site.M <= IMAGE_CHANNELS else "dense"
 
 

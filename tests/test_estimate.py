@@ -98,7 +98,7 @@ def curve(width: int, *, per_weight: float = 0.0, spread: float = 0.1) -> Curve:
         "weights": per_weight,
     }
     coefficients = tuple(known.get(term, 0.0) for term in TERMS)
-    return Curve(coefficients, ((0.0,) * width,), (0.0,), (1.0,) * width, spread, spread)
+    return Curve(coefficients, ((0.0,) * width,), (0.0,), (1.0,) * width, 0.0, spread, spread)
 
 
 def linear_calibration(**words: Any) -> Calibration:

@@ -57,27 +57,28 @@ CATALOGUE = (
 DIVISORS = (2, 4, 8, 16, 32)
 # How many ops of each family of convolutions are measured in each memory format.
 QUOTAS = {
-    "dense": 90,
-    "pointwise": 90,
-    "depthwise": 60,
-    "grouped": 70,
-    "narrow": 120,
-    "grouped_pointwise": 40,
+    "dense": 120,
+    "pointwise": 110,
+    "strided": 40,
+    "depthwise": 70,
+    "grouped": 90,
+    "narrow": 160,
+    "grouped_pointwise": 60,
     "image": 36,
 }
-GROUPED = ("grouped", "narrow", "grouped_pointwise")
-STRIDED = 0.2  # of the varied pointwise ones: few in a network, and kernels of their own
+PARTS = ("strided", "grouped", "narrow", "grouped_pointwise")  # of what kinds put in their place
 # An op that takes longer teaches as much as a shorter one.
 MOST_MACS, MOST_ELEMENTS = 300_000_000, 1 << 23
 CHANNELS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
-# Of chains: how many convolutions, the channels and the side that the first reads, the most MACs
-# of one, and the channels drawn from. Small layers tell what a call costs, larger ones what a
+# Of chains: how many stages, the channels and the side that the first reads, the most MACs of a
+# convolution, and the channels drawn from. Small layers tell what a call costs, larger ones what a
 # network does.
 LINKS = (
-    (20, 16, 28, 3_000_000, (16, 24, 32, 40, 48, 64, 80, 96)),
-    (20, 32, 56, 40_000_000, (32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512)),
-    (12, 64, 112, 120_000_000, (64, 96, 128, 192, 256, 320, 384, 512)),
+    (6, 24, 56, 12_000_000, (16, 24, 32, 40, 48, 64, 80, 96, 120, 160)),
+    (4, 64, 56, 60_000_000, (64, 96, 128, 192, 256, 320, 384, 512)),
+    (4, 128, 28, 120_000_000, (128, 256, 384, 512, 768, 1024)),
 )
+REPEATS = 2  # of the block of each stage: what has run once in a forward runs faster the next time
 SIDES = (1, 2, 4, 7, 8, 14, 16, 20, 28, 32, 40, 56, 64, 80, 112, 150, 224)
 
 
@@ -123,14 +124,16 @@ def _convolutions(draw: random.Random) -> Iterator[Op]:
     plain = sorted(sites, key=repr)
     for family, quota in QUOTAS.items():
         known = [site for site in plain if workload(convolution_op(site)).family == family]
-        if family in GROUPED:
-            known += [site for site in plain if min(site.M, site.N) >= 16 and site.groups == 1]
+        if family in PARTS:
+            wide = [site for site in plain if min(site.M, site.N) >= 16 and site.groups == 1]
+            known += [site for site in wide if family != "strided" or max(site.stride) > 1]
         seen: set[tuple[float, ...]] = set()
         for attempt in range(50 * quota):
             site = draw.choice(known)
             if attempt % 2:
                 site = _varied(site, draw)
-            for op in _replaced(site, draw) if family in GROUPED else [convolution_op(site)]:
+            parts = _replaced(site, draw) if family in PARTS else ()
+            for op in (convolution_op(site), *parts):
                 work = workload(op)
                 fits = work.macs <= MOST_MACS and work.elements <= MOST_ELEMENTS
                 if work.family == family and fits and work.place not in seen:
@@ -146,9 +149,9 @@ def _packaged(name: str) -> Network:
 
 
 def _replaced(site: ConvSite, draw: random.Random) -> tuple[Op, ...]:
-    """The grouped convolutions of a kind in the place of a site; itself, if it has groups."""
+    """The convolutions of a kind in the place of a site; none, if it has groups."""
     if site.groups > 1:
-        return (convolution_op(site),)
+        return ()
     name = draw.choice(("dual", "dual", "group", "het"))
     divisors = [d for d in DIVISORS if gcd(site.M, site.N) % d == 0]
     if not divisors:
@@ -176,8 +179,6 @@ def _varied(site: ConvSite, draw: random.Random) -> ConvSite:
         site = _with_kernel(site, *draw.choice(((3, 1), (3, 2), (7, 2), (4, 4), (11, 4), (5, 2))))
     elif site.groups == 1 and site.taps > 1:
         site = _with_kernel(site, *draw.choice(((3, 1), (3, 1), (3, 2), (3, 2), (5, 1), (2, 2))))
-    elif site.groups == 1 and draw.random() < STRIDED:
-        site = _with_kernel(site, 1, 2)
     zoom = draw.choice((0.5, 0.75, 1, 1, 1.25, 1.5, 2))
     in_size = tuple(
         max(k, round(side * zoom)) for side, k in zip(site.in_size, site.kernel, strict=True)
@@ -350,41 +351,64 @@ def chains(seed: int = 0, count: int = 6) -> list[Chain]:
 
 def _chain(
     draw: random.Random,
-    units: int,
+    stages: int,
     channels: int,
     side: int,
     most_macs: int,
     widths: tuple[int, ...],
 ) -> Chain:
+    """Stages as networks have them: a convolution to other channels, then blocks of two."""
     first = (1, channels, side, side)
-    blocks: list[nn.Module] = []
     run: list[Probe] = []
-    for number in range(units):
-        K, depthwise = draw.choice(((1, False), (1, False), (3, True), (5, True), (3, False)))
+    made: list[nn.Module] = []
+
+    def width(K: int) -> int:
         most = max(widths[0], most_macs // (side * side * channels * K * K))
-        N = channels if depthwise else draw.choice([n for n in widths if n <= most])
-        stride = 2 if side > 7 and K > 1 and number % 8 == 7 else 1
-        out = (side - 1) // stride + 1
-        groups = channels if depthwise else 1
-        site = ConvSite(
-            channels, N, (K, K), (stride,) * 2, (K // 2,) * 2, (1, 1), groups, False, False,
-            (side, side), (out, out),
-        )  # fmt: skip
-        shape = (1, N, out, out)
-        name, activation = draw.choice(
-            (("relu_", nn.ReLU), ("hardswish_", nn.Hardswish), ("silu_", nn.SiLU))
-        )
-        norm, act = nn.BatchNorm2d(N), activation(inplace=True)
-        run += [
-            Probe(convolution_op(site), ((1, channels, side, side),)),
-            _shaped("native_batch_norm", NORM, norm, (shape,)),
-            _shaped(name, ACTIVATION, act, (shape,)),
-        ]
-        conv = nn.Conv2d(channels, N, K, stride, K // 2, groups=groups, bias=False)
-        blocks.append(nn.Sequential(conv, norm, act))
-        channels, side = N, out
-    stages = [nn.Sequential(*blocks[start : start + 4]) for start in range(0, units, 4)]
-    return Chain(nn.Sequential(*stages).eval(), tuple(run), first)
+        return draw.choice([n for n in widths if n <= most])
+
+    for number in range(stages):
+        K = draw.choice((1, 3))
+        units = [_unit(draw, channels, width(K), K, side, 2 if number % 2 and K > 1 else 1)]
+        channels, side = units[0].shape[1:3]
+        K, depthwise = draw.choice(((1, False), (3, True), (5, True), (3, False)))
+        N = channels if depthwise else width(K)
+        for _ in range(REPEATS):
+            units.append(_unit(draw, channels, N, K, side, groups=channels if depthwise else 1))
+            units.append(_unit(draw, N, channels, 1, side))
+        run += [probe for unit in units for probe in unit.probes]
+        made.append(nn.Sequential(*(unit.layers for unit in units)))
+    return Chain(nn.Sequential(*made).eval(), tuple(run), first)
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A convolution, its norm and its activation; what they run, and the shape that they make."""
+
+    layers: nn.Module
+    probes: tuple[Probe, ...]
+    shape: Size
+
+
+def _unit(
+    draw: random.Random, M: int, N: int, K: int, side: int, stride: int = 1, groups: int = 1
+) -> _Unit:
+    conv = nn.Conv2d(M, N, K, stride, K // 2, groups=groups, bias=False)
+    out = (side - 1) // stride + 1
+    site = ConvSite(
+        M, N, (K, K), (stride,) * 2, (K // 2,) * 2, (1, 1), groups, False, False,
+        (side, side), (out, out),
+    )  # fmt: skip
+    shape = (1, N, out, out)
+    name, activation = draw.choice(
+        (("relu_", nn.ReLU), ("hardswish_", nn.Hardswish), ("silu_", nn.SiLU))
+    )
+    norm, act = nn.BatchNorm2d(N), activation(inplace=True)
+    probes = (
+        Probe(convolution_op(site), ((1, M, side, side),)),
+        _shaped("native_batch_norm", NORM, norm, (shape,)),
+        _shaped(name, ACTIVATION, act, (shape,)),
+    )
+    return _Unit(nn.Sequential(conv, norm, act), probes, shape)
 
 
 def weighted(probe: Probe) -> bool:

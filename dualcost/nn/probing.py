@@ -44,7 +44,7 @@ POOL = 1 << 27  # elements (512 MiB) that weights and inputs are cut out of
 L2_BYTES = 1 << 20  # where the machine does not tell
 ENOUGH = 6  # runs in quiet
 LEAST_OPS = 1800  # are run in the first pass, however loud it is
-FORWARDS, VISITS = 4, 6  # of a chain: forwards in each of its visits
+VISITS = 24  # of a chain: one forward each, as networks in turn
 HOMES = 4  # of a chain's weights
 SAID_EVERY_S = 0.2  # saying something empties the caches
 
@@ -138,8 +138,11 @@ class Runner:
         """Its seconds with weights from the shared cache, and from memory.
 
         A run before these brings its code into the caches, where networks have it, and makes the
-        kernel at first.
+        kernel at first. But what reads an image begins a network: nothing of it is near.
         """
+        if self.probe.family == "image":
+            seconds = self._once(self._weights())
+            return seconds, seconds
         if not self.weighted:
             self._once()
             seconds = self._once()
@@ -158,7 +161,9 @@ class Runner:
         }
 
     def _written(self, source: Tensor) -> Tensor:
-        """An input as the op before it leaves it: new, and not negative."""
+        """An input as the op before it leaves it: new, and not negative. None wrote an image."""
+        if self.probe.family == "image":
+            return source
         if self.levels is None:
             return torch.relu(source)
         return torch.add(self.levels, source, alpha=0.5).relu_()
@@ -200,7 +205,7 @@ class Link:
     """
 
     def __init__(self, chain: Chain, bench: Bench, name: str) -> None:
-        self.name, self._bench = name, bench
+        self.name = name
         self.runners = [Runner(probe, bench, name) for probe in chain.probes]
         format = FORMATS[name]
         model = copy.deepcopy(chain.model).to(memory_format=format)
@@ -211,16 +216,14 @@ class Link:
         self._forwards: list[list[int]] = []
 
     def visit(self) -> None:
-        """Time it some times."""
-        self._homes.move()
-        self._call()
+        """Time it once, when others have run since the last time."""
         if not self._forwards:
+            self._call()
             self._stamps.choose(self._call)
         with self._stamps.on():
-            for _ in range(FORWARDS):
-                self._bench.sweep()
-                segments, _ = self._stamps.forward(self._call)
-                self._forwards.append(segments)
+            segments, _ = self._stamps.forward(self._call)
+        self._forwards.append(segments)
+        self._homes.move()
 
     def facts(self, pace: Pace) -> dict[str, Any]:
         """What was measured, as plain data."""
@@ -244,7 +247,13 @@ def measured(
     yield {"machine": machine.to_json(), "peaks": _peaks(bench)}
     links = [Link(chain, bench, name) for chain in chains(seed) for name in FORMATS]
     linked = [runner for link in links for runner in link.runners]
-    others = [Runner(probe, bench, name) for probe in probes(seed) for name in FORMATS]
+    # a probe's other format comes when its code is no longer near
+    drawn, names = probes(seed), [*FORMATS]
+    others = [
+        Runner(probe, bench, names[(number + half) % 2])
+        for half in range(2)
+        for number, probe in enumerate(drawn)
+    ]
     visits = [link.visit for _ in range(VISITS) for link in links]
     said = start
     for share in interleaved(
