@@ -22,7 +22,7 @@ from typing import Any
 from dualcost.workload import Workload
 
 TERMS = ("call", "macs", "blocked", "read", "written", "weights", "windows")
-REPEATED = 0.03  # how well single times repeat, relatively
+REPEATED = 0.015  # how well the times that are fitted repeat, relatively
 NOISES = (0.03, 0.06, 0.12)  # how far an op may be from what is like it: that, and its own part
 LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)  # how far a measured op may tell of others, in powers of two
 LEAST_AMPLITUDE = 0.05  # of what remains beside the sum

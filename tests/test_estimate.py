@@ -37,7 +37,7 @@ from dualcost.latency import timed
 from dualcost.listing import listing
 from dualcost.machine import Machine
 from dualcost.profiles import profile
-from dualcost.regression import TERMS, Curve, fitted, terms
+from dualcost.regression import SAME, TERMS, Curve, fitted, terms
 from dualcost.render.json import as_dict, profile_json
 from dualcost.rewrite import Rewrite, rewrite
 from dualcost.site import Op
@@ -344,6 +344,36 @@ def test_the_error_of_a_fit_is_that_of_ops_left_out() -> None:
         left_out.append(abs(math.log(again.seconds(work) / seconds)))
     # the sum of terms and the lengths are chosen anew there, so that it is not quite the same
     assert found.median_error == pytest.approx(np.median(left_out), rel=0.5)
+
+
+def test_what_is_one_ops_own_stays_with_it() -> None:
+    """An op that differs from all near it is predicted as measured; what is near it is not."""
+    points = works(60)
+    random = np.random.default_rng(3)
+    odd = 7
+    times = [
+        (3 if index == odd else 1) * 1e-9 * work.written * math.exp(random.normal(0, 0.1))
+        for index, work in enumerate(points)
+    ]
+    found = fitted(points, times)
+    assert found.own > 0
+    assert found.seconds(points[odd]) == pytest.approx(times[odd], rel=0.15)
+    near = replace(points[odd], place=tuple(size + 0.01 for size in points[odd].place))
+    assert found.seconds(near) < 0.8 * times[odd]
+
+
+@given(place=st.tuples(*[st.floats(-2, 2)] * 2), own=st.floats(0, 5))
+def test_only_at_its_own_place_does_an_ops_own_part_count(
+    place: tuple[float, float], own: float
+) -> None:
+    measured = Curve(
+        (1.0, *(0.0,) * (len(TERMS) - 1)), ((0.0, 0.0),), (0.5,), (1.0, 1.0), own, 1, 1
+    )
+    without = replace(measured, own=0.0)
+    work = Workload("add", 0, 0, 1, 1, 0, 1, place)
+    extra = 0.5 * own if math.hypot(*place) < SAME else 0.0
+    expected = without.seconds(work) * math.exp(extra)
+    assert measured.seconds(work) == pytest.approx(expected, rel=1e-9)
 
 
 def test_terms_are_those_of_the_workload() -> None:

@@ -72,11 +72,12 @@ MOST_MACS, MOST_ELEMENTS = 300_000_000, 1 << 23
 CHANNELS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
 # Of chains: how many stages, the channels and the side that the first reads, the most MACs of a
 # convolution, and the channels drawn from. Small layers tell what a call costs, larger ones what a
-# network does.
+# network does, and those with many weights what these push out of the caches.
 LINKS = (
     (6, 24, 56, 12_000_000, (16, 24, 32, 40, 48, 64, 80, 96, 120, 160)),
     (4, 64, 56, 60_000_000, (64, 96, 128, 192, 256, 320, 384, 512)),
     (4, 128, 28, 120_000_000, (128, 256, 384, 512, 768, 1024)),
+    (4, 256, 14, 120_000_000, (256, 384, 512, 768, 1024, 1536, 2048)),
 )
 REPEATS = 2  # of the block of each stage: what has run once in a forward runs faster the next time
 SIDES = (1, 2, 4, 7, 8, 14, 16, 20, 28, 32, 40, 56, 64, 80, 112, 150, 224)
@@ -342,7 +343,7 @@ class Chain:
     input: Size
 
 
-def chains(seed: int = 0, count: int = 6) -> list[Chain]:
+def chains(seed: int = 0, count: int = 2 * len(LINKS)) -> list[Chain]:
     """Networks of convolution, norm and activation: of small, of larger and of large layers."""
     return [
         _chain(random.Random(seed + number), *LINKS[number % len(LINKS)]) for number in range(count)
