@@ -15,8 +15,9 @@ from dualcost.cli import run
 from dualcost.errors import ExitCode, UnmeasuredError
 from dualcost.estimate import estimate
 from dualcost.nn import calibrate as calibrating
+from dualcost.nn.chains import LINKS, chains
 from dualcost.nn.machine import here
-from dualcost.nn.probes import LINKS, QUOTAS, Probe, chains, probes
+from dualcost.nn.probes import QUOTAS, Probe, probes
 from dualcost.nn.trace import trace
 from dualcost.site import TensorSpec
 from dualcost.workload import VIEW, workload

@@ -70,16 +70,6 @@ PARTS = ("strided", "grouped", "narrow", "grouped_pointwise")  # of what kinds p
 # An op that takes longer teaches as much as a shorter one.
 MOST_MACS, MOST_ELEMENTS = 300_000_000, 1 << 23
 CHANNELS = (8, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024, 1536, 2048)
-# Of chains: how many stages, the channels and the side that the first reads, the most MACs of a
-# convolution, and the channels drawn from. Small layers tell what a call costs, larger ones what a
-# network does, and those with many weights what these push out of the caches.
-LINKS = (
-    (6, 24, 56, 12_000_000, (16, 24, 32, 40, 48, 64, 80, 96, 120, 160)),
-    (4, 64, 56, 60_000_000, (64, 96, 128, 192, 256, 320, 384, 512)),
-    (4, 128, 28, 120_000_000, (128, 256, 384, 512, 768, 1024)),
-    (4, 256, 14, 120_000_000, (256, 384, 512, 768, 1024, 1536, 2048)),
-)
-REPEATS = 2  # of the block of each stage: what has run once in a forward runs faster the next time
 SIDES = (1, 2, 4, 7, 8, 14, 16, 20, 28, 32, 40, 56, 64, 80, 112, 150, 224)
 
 
@@ -278,20 +268,20 @@ _ON_MAPS: tuple[tuple[str, str, Callable[..., Tensor], int, int, int], ...] = (
 def _others(draw: random.Random) -> Iterator[Probe]:
     for name, group, function, maps, count, taps in _ON_MAPS:
         for shape in _maps(draw, count):
-            yield _shaped(name, group, _Called(function), (shape,) * maps, taps)
+            yield shaped(name, group, _Called(function), (shape,) * maps, taps)
     for shape in _maps(draw, 30):
-        yield _shaped("native_batch_norm", NORM, nn.BatchNorm2d(shape[1]), (shape,))
+        yield shaped("native_batch_norm", NORM, nn.BatchNorm2d(shape[1]), (shape,))
     for shape in _maps(draw, 14):  # squeeze and excitation
-        yield _shaped("mul", ELEMENTWISE, _Called(torch.mul), (shape, (*shape[:2], 1, 1)))
+        yield shaped("mul", ELEMENTWISE, _Called(torch.mul), (shape, (*shape[:2], 1, 1)))
     for shape in _maps(draw, 14):
         rows = (1, shape[2] * shape[3], shape[1])
-        yield _shaped("native_layer_norm", NORM, nn.LayerNorm(shape[1]), (rows,))
+        yield shaped("native_layer_norm", NORM, nn.LayerNorm(shape[1]), (rows,))
     for shape in _maps(draw, 10):  # attention in 8 heads of 64
         tokens = min(shape[2] * shape[3], 1024)
         pair = ((8, tokens, 64), (8, 64, tokens))
-        yield _shaped("bmm", MATMUL, _Called(torch.bmm), pair, macs=8 * tokens * tokens * 64)
+        yield shaped("bmm", MATMUL, _Called(torch.bmm), pair, macs=8 * tokens * tokens * 64)
     for columns in range(16, 400, 32):
-        yield _shaped("view", FREE, _Called(lambda image: image.view(-1)), ((64, columns),))
+        yield shaped("view", FREE, _Called(lambda image: image.view(-1)), ((64, columns),))
 
 
 def _maps(draw: random.Random, count: int) -> Iterator[Size]:
@@ -308,7 +298,7 @@ def _maps(draw: random.Random, count: int) -> Iterator[Size]:
         yield 1, channels, side, side
 
 
-def _shaped(
+def shaped(
     name: str,
     group: str,
     module: nn.Module,
@@ -316,7 +306,16 @@ def _shaped(
     taps: int = 1,
     macs: int = 0,
 ) -> Probe:
-    """An op whose result has the shape that its module gives it."""
+    """An op whose result has the shape that its module gives it.
+
+    Args:
+        name: the op's.
+        group: its group, one of `site`'s.
+        module: what runs it; it is put into eval mode.
+        inputs: the shapes of the activations that it reads.
+        taps: of a pool: the elements of its window.
+        macs: its multiply-accumulates.
+    """
     # really run: the meta device would import torch's compiler first, which takes seconds
     with torch.inference_mode():
         made = module.eval()(*(torch.zeros(shape) for shape in inputs))
@@ -326,90 +325,6 @@ def _shaped(
     shape = tuple(made.shape)
     op = Op(name, "", "", group, (-1,) * len(inputs), inputs, (shape,), macs, operations=operations)
     return Probe(op, inputs, module)
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A small network of many layers, to see what calling them costs.
-
-    Attributes:
-        model: the network.
-        probes: what it runs, a module each.
-        input: the shape that it takes.
-    """
-
-    model: nn.Module
-    probes: tuple[Probe, ...]
-    input: Size
-
-
-def chains(seed: int = 0, count: int = 2 * len(LINKS)) -> list[Chain]:
-    """Networks of convolution, norm and activation: of small, of larger and of large layers."""
-    return [
-        _chain(random.Random(seed + number), *LINKS[number % len(LINKS)]) for number in range(count)
-    ]
-
-
-def _chain(
-    draw: random.Random,
-    stages: int,
-    channels: int,
-    side: int,
-    most_macs: int,
-    widths: tuple[int, ...],
-) -> Chain:
-    """Stages as networks have them: a convolution to other channels, then blocks of two."""
-    first = (1, channels, side, side)
-    run: list[Probe] = []
-    made: list[nn.Module] = []
-
-    def width(K: int) -> int:
-        most = max(widths[0], most_macs // (side * side * channels * K * K))
-        return draw.choice([n for n in widths if n <= most])
-
-    for number in range(stages):
-        K = draw.choice((1, 3))
-        units = [_unit(draw, channels, width(K), K, side, 2 if number % 2 and K > 1 else 1)]
-        channels, side = units[0].shape[1:3]
-        K, depthwise = draw.choice(((1, False), (3, True), (5, True), (3, False)))
-        N = channels if depthwise else width(K)
-        for _ in range(REPEATS):
-            units.append(_unit(draw, channels, N, K, side, groups=channels if depthwise else 1))
-            units.append(_unit(draw, N, channels, 1, side))
-        run += [probe for unit in units for probe in unit.probes]
-        made.append(nn.Sequential(*(unit.layers for unit in units)))
-    return Chain(nn.Sequential(*made).eval(), tuple(run), first)
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """A convolution, its norm and its activation; what they run, and the shape that they make."""
-
-    layers: nn.Module
-    probes: tuple[Probe, ...]
-    shape: Size
-
-
-def _unit(
-    draw: random.Random, M: int, N: int, K: int, side: int, stride: int = 1, groups: int = 1
-) -> _Unit:
-    conv = nn.Conv2d(M, N, K, stride, K // 2, groups=groups, bias=False)
-    out = (side - 1) // stride + 1
-    site = ConvSite(
-        M, N, (K, K), (stride,) * 2, (K // 2,) * 2, (1, 1), groups, False, False,
-        (side, side), (out, out),
-    )  # fmt: skip
-    shape = (1, N, out, out)
-    name, activation = draw.choice(
-        (("relu_", nn.ReLU), ("hardswish_", nn.Hardswish), ("silu_", nn.SiLU))
-    )
-    norm, act = nn.BatchNorm2d(N), activation(inplace=True)
-    probes = (
-        Probe(convolution_op(site), ((1, M, side, side),)),
-        _shaped("native_batch_norm", NORM, norm, (shape,)),
-        _shaped(name, ACTIVATION, act, (shape,)),
-    )
-    return _Unit(nn.Sequential(conv, norm, act), probes, shape)
 
 
 def weighted(probe: Probe) -> bool:

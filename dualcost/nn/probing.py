@@ -30,10 +30,11 @@ from dualcost.child import error_event
 from dualcost.errors import DualcostError, UnmeasuredError
 from dualcost.machine import Machine
 from dualcost.measurement import QUIET, at_best_pace, least
+from dualcost.nn.chains import Chain, chains
 from dualcost.nn.homes import Homes
 from dualcost.nn.machine import here
 from dualcost.nn.pace import Pace
-from dualcost.nn.probes import Chain, Probe, chains, probes, weighted
+from dualcost.nn.probes import Probe, probes, weighted
 from dualcost.nn.quiet import quiet
 from dualcost.nn.stamps import Stamps
 from dualcost.site import ConvSite
@@ -45,7 +46,7 @@ L2_BYTES = 1 << 20  # where the machine does not tell
 ENOUGH = 6  # runs in quiet
 LEAST_OPS = 1800  # are run in the first pass, however loud it is
 VISITS = 24  # of a chain: one forward each, as networks in turn
-HOMES = 4  # of a chain's weights
+HOMES = 2  # of a chain's weights; all chains together take some memory
 SAID_EVERY_S = 0.2  # saying something empties the caches
 
 
