@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dualcost import calibration as calibrations
@@ -363,6 +363,8 @@ def test_what_is_one_ops_own_stays_with_it() -> None:
 
 
 @given(place=st.tuples(*[st.floats(-2, 2)] * 2), own=st.floats(0, 5))
+@example(place=(0.0, 0.0), own=2.0)
+@example(place=(0.01, 0.0), own=2.0)
 def test_only_at_its_own_place_does_an_ops_own_part_count(
     place: tuple[float, float], own: float
 ) -> None:

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from dualcost.executed import convolution_op
 from dualcost.nn import probing
+from dualcost.nn.chains import chains
 from dualcost.nn.pace import Pace
 from dualcost.nn.probes import Probe
-from dualcost.nn.probing import FORMATS, Bench, Runner
+from dualcost.nn.probing import FORMATS, Bench, Known, Link, Runner
 from dualcost.site import ConvSite
+from dualcost.workload import workload
 
 
 @pytest.fixture
@@ -57,3 +59,14 @@ def test_what_reads_an_image_runs_once_on_one_that_nobody_wrote(bench: Bench, na
     assert [read is runner.sources[0] for read in inputs] == [True]
     ((warm, cold),) = runner.runs.times
     assert warm == cold > 0
+
+
+def test_equal_ops_of_chains_are_measured_once_and_counted_each_time(bench: Bench) -> None:
+    known: dict[Known, Runner] = {}
+    chain = chains(count=1)[0]
+    links = [Link(chain, bench, name, known) for name in FORMATS for _ in range(2)]
+    assert len(known) == len(FORMATS) * len({workload(probe.op) for probe in chain.probes})
+    for link in links:
+        assert [runner.probe.op for runner in link.runners] == [probe.op for probe in chain.probes]
+        assert {runner.name for runner in link.runners} == {link.name}
+    assert len(known) < len(FORMATS) * len(chain.probes)

@@ -38,7 +38,7 @@ from dualcost.nn.probes import Probe, probes, weighted
 from dualcost.nn.quiet import quiet
 from dualcost.nn.stamps import Stamps
 from dualcost.site import ConvSite
-from dualcost.workload import workload
+from dualcost.workload import Workload, workload
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 POOL = 1 << 27  # elements (512 MiB) that weights and inputs are cut out of
@@ -107,6 +107,7 @@ class Runner:
         self.module = probe.module or _module(probe)
         self.sources = [bench.cut(shape, self.format) for shape in probe.inputs]
         self.weighted = weighted(probe)
+        self.begins = probe.family == "image"  # a network: no op ran before it
         # maxima are found faster where they are where the processor expects them: the maps of a
         # network differ more between channels than within one
         self.levels: Tensor | None = None
@@ -141,7 +142,7 @@ class Runner:
         A run before these brings its code into the caches, where networks have it, and makes the
         kernel at first. But what reads an image begins a network: nothing of it is near.
         """
-        if self.probe.family == "image":
+        if self.begins:
             seconds = self._once(self._weights())
             return seconds, seconds
         if not self.weighted:
@@ -163,7 +164,7 @@ class Runner:
 
     def _written(self, source: Tensor) -> Tensor:
         """An input as the op before it leaves it: new, and not negative. None wrote an image."""
-        if self.probe.family == "image":
+        if self.begins:
             return source
         if self.levels is None:
             return torch.relu(source)
@@ -198,16 +199,24 @@ def _convolution(site: ConvSite) -> nn.Module:
     )  # fmt: skip
 
 
+Known = tuple[Workload, str]  # what runs, and in which memory format
+
+
 class Link:
     """A chain in one memory format: timed as a whole, as networks are. Its ops are timed as others.
 
     Attributes:
-        runners: its ops.
+        runners: its ops, equal ones as one.
     """
 
-    def __init__(self, chain: Chain, bench: Bench, name: str) -> None:
+    def __init__(self, chain: Chain, bench: Bench, name: str, known: dict[Known, Runner]) -> None:
         self.name = name
-        self.runners = [Runner(probe, bench, name) for probe in chain.probes]
+        self.runners: list[Runner] = []
+        for probe in chain.probes:
+            key = workload(probe.op), name
+            if key not in known:  # blocks repeat, and chains resemble each other
+                known[key] = Runner(probe, bench, name)
+            self.runners.append(known[key])
         format = FORMATS[name]
         model = copy.deepcopy(chain.model).to(memory_format=format)
         image = torch.rand(chain.input).to(memory_format=format)
@@ -246,8 +255,9 @@ def measured(
     start = time.monotonic()
     bench, pace = Bench(machine.l2_bytes), Pace(cores)
     yield {"machine": machine.to_json(), "peaks": _peaks(bench)}
-    links = [Link(chain, bench, name) for chain in chains(seed) for name in FORMATS]
-    linked = [runner for link in links for runner in link.runners]
+    known: dict[Known, Runner] = {}
+    links = [Link(chain, bench, name, known) for chain in chains(seed) for name in FORMATS]
+    linked = [*known.values()]
     # a probe's other format comes when its code is no longer near
     drawn, names = probes(seed), [*FORMATS]
     others = [
