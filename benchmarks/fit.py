@@ -15,16 +15,16 @@ from math import log10
 
 from results import WORDS, deliver
 
-from dualcost import library
-from dualcost.allowance import budgets
-from dualcost.choices import Group, choices
-from dualcost.constraint import METRICS
-from dualcost.fitted import Wish
-from dualcost.fitting import Problem, fit, offered
-from dualcost.nn.sources import find
-from dualcost.profiles import profile
-from dualcost.program import solve
-from dualcost.rule import Rule
+from dualcost.costs.metrics import METRICS
+from dualcost.costs.profile import profile
+from dualcost.library import networks as library
+from dualcost.nn.sources.sources import find
+from dualcost.rewrite.rule import Rule
+from dualcost.search.fit.budget import budgets
+from dualcost.search.fit.choices import Group, choices
+from dualcost.search.fit.fit import Problem, fit, offered
+from dualcost.search.fit.fitted import Wish
+from dualcost.search.fit.program import solve
 
 # a rule that finds something to replace
 MODELS = {

@@ -12,12 +12,12 @@ import time
 
 from results import WORDS, deliver
 
-from dualcost import library
-from dualcost.closedform import closed_form
-from dualcost.nn.sources import find
-from dualcost.profiles import profile
-from dualcost.rewrite import Rewrite
-from dualcost.site import TensorSpec
+from dualcost.costs.closedform import closed_form
+from dualcost.costs.profile import profile
+from dualcost.library import networks as library
+from dualcost.network.site import TensorSpec
+from dualcost.nn.sources.sources import find
+from dualcost.rewrite.rewrite import Rewrite
 
 MODELS = ("torchvision:resnet50", "torchvision:vgg16", "torchvision:densenet121")
 POINTS = [(1, 224, 2), (1, 160, 4), (8, 192, 8), (2, 320, 2), (4, 256, 4), (16, 288, 8)]

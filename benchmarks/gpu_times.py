@@ -13,9 +13,9 @@ import argparse
 import torch
 from torch.utils.benchmark import Timer
 
-from dualcost import contest
-from dualcost.nn.lanes import Call, Loaded
-from dualcost.race import EAGER, Conditions, Contender
+from dualcost.lab import bench as contest
+from dualcost.lab.child.lanes import Call, Loaded
+from dualcost.lab.race import EAGER, Conditions, Contender
 
 MODELS = ("resnet50", "mobilenet_v2", "vgg16", "zoo:mobilenetv2-cifar")
 CONDITIONS = Conditions("cuda")

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import torch
 
-from dualcost import contest
-from dualcost.measurement import Comparison, Standing
-from dualcost.race import Conditions, Variant
+from dualcost.lab import bench as contest
+from dualcost.lab.measurement import Comparison, Standing
+from dualcost.lab.race import Conditions, Variant
 
 PAIRS = (("resnet50", "dual:4"), ("mobilenetv2-cifar", "dual:8"))
 WHERE = {"mobilenetv2-cifar": "inverted-residual"}

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dualcost.files import write_atomically
-from dualcost.nn.machine import here
-from dualcost.render.markdown import table
+from dualcost.nn.here import here
+from dualcost.render.profile.markdown import table
 
 PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
 WRITE = "--write"

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from results import WORDS, deliver
 
-from dualcost import library
-from dualcost.grid import Sweep, sweep
-from dualcost.nn.sources import Source, find
-from dualcost.points import Replacing
-from dualcost.profiles import profile
-from dualcost.site import Network
+from dualcost.costs.profile import profile
+from dualcost.library import networks as library
+from dualcost.network.site import Network
+from dualcost.nn.sources.sources import Source, find
+from dualcost.search.sweep.arrays import Sweep, sweep
+from dualcost.search.sweep.rows import Replacing
 
 # a rule for networks of blocks
 MODELS = {

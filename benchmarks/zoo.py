@@ -29,9 +29,9 @@ import torch
 import torchvision
 
 from dualcost.errors import DualcostError
-from dualcost.nn.sources import Source, from_timm, from_torchvision, torchvision_names
-from dualcost.render.markdown import table
-from dualcost.site import UNKNOWN
+from dualcost.network.site import UNKNOWN
+from dualcost.nn.sources.sources import Source, from_timm, from_torchvision, torchvision_names
+from dualcost.render.profile.markdown import table
 
 KIB = 1024
 

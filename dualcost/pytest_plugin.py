@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from dualcost.costs.profile import Profile
     from dualcost.gate.budget import Verdict
     from dualcost.gate.limit import Limit
-    from dualcost.profiles import Profile
 
 
 class Costed:
@@ -60,7 +60,7 @@ class Costed:
         return hold(found, [_limit(name, limit) for name, limit in limits.items()])
 
     def _said(self, failed: list[Verdict]) -> str:
-        from dualcost.render.ci import words
+        from dualcost.render.check import words
 
         inputs = ", ".join(spec.word for spec in self.profile.inputs)
         lines = [f"{self.profile.network} on {inputs} costs too much"]
@@ -88,8 +88,8 @@ def cost() -> Callable[..., Costed]:
     """
 
     def costed(model: Any, input: Any = None, **words: Any) -> Costed:
-        import dualcost
+        from dualcost import api
 
-        return Costed(dualcost.profile(model, input, **words))
+        return Costed(api.profile(model, input, **words))
 
     return costed

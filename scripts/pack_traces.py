@@ -10,9 +10,9 @@ import sys
 import time
 from fnmatch import fnmatchcase
 
-from dualcost import tracefile
-from dualcost.library import TRACES
-from dualcost.nn.sources import Source, from_torchvision, from_zoo, torchvision_names
+from dualcost.library.networks import TRACES
+from dualcost.network import tracefile
+from dualcost.nn.sources.sources import Source, from_torchvision, from_zoo, torchvision_names
 from dualcost.nn.zoo import ZOO
 
 

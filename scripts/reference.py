@@ -11,11 +11,11 @@ from itertools import groupby
 from pathlib import Path
 
 from dualcost.cli.pages import EXIT_CODES, pages
-from dualcost.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
-from dualcost.kinds import KINDS
-from dualcost.manual import Panel
+from dualcost.kinds.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
+from dualcost.kinds.kinds import KINDS
 from dualcost.render.equations import equations_latex
-from dualcost.render.markdown import table
+from dualcost.render.manual.page import Panel
+from dualcost.render.profile.markdown import table
 
 REFERENCE = Path(__file__).parent.parent / "docs/reference"
 EVERYWHERE = ("--debug", "-h, --help", "--help, -h")  # options of every command, said once
@@ -31,9 +31,10 @@ same for all:
 EQUATIONS_HEAD = """\
 # The paper's equations
 
-Written by `python scripts/reference.py` from `dualcost/equations.py`, where they stand as they are
-printed: equations (1) to (11) of [DualConv](https://doi.org/10.1109/TNNLS.2022.3151138) (Zhong,
-Chen, Mian, TNNLS 2022, CC BY 4.0), sections III-A and III-B. Its “FLOPs” are multiply-accumulates.
+Written by `python scripts/reference.py` from `dualcost/kinds/equations.py`, where they stand as
+they are printed: equations (1) to (11) of
+[DualConv](https://doi.org/10.1109/TNNLS.2022.3151138) (Zhong, Chen, Mian, TNNLS 2022,
+CC BY 4.0), sections III-A and III-B. Its “FLOPs” are multiply-accumulates.
 Nothing is computed with them: they are what the recipes of the kinds are held against, by sympy, in
 the tests. `dualcost equations` prints them in a terminal, `--latex` for a document.
 

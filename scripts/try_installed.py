@@ -62,7 +62,7 @@ def main() -> None:
     opened = watch_reads(ROOT / "dualcost")
     import dualcost
     from dualcost.cli import run
-    from dualcost.library import TRACES
+    from dualcost.library.networks import TRACES
 
     folder = SITE / "dualcost"
     expect("dualcost stands in", Path(dualcost.__file__).parent, folder)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dualcost.cli.pages import EXIT_CODES, pages
-from dualcost.render.man import man_page
+from dualcost.render.manual.man import man_page
 
 PATH = Path(__file__).parent.parent / "man" / "dualcost.1"
 

@@ -10,10 +10,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from dualcost.cost import Cost
-from dualcost.kinds import KINDS
-from dualcost.rewrite import Rewrite, Rewritten
-from dualcost.site import (
+from dualcost.kinds.kinds import KINDS
+from dualcost.network.cost import Cost
+from dualcost.network.site import (
     ACTIVATION,
     CONVOLUTION,
     GROUPS,
@@ -26,6 +25,7 @@ from dualcost.site import (
     Parameter,
     TensorSpec,
 )
+from dualcost.rewrite.rewrite import Rewrite, Rewritten
 
 # Shared machines pause now and then: time says nothing about a property.
 quickly = settings(deadline=None, max_examples=50)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from test_measurement import HERE, SPEC, TRUE_S, run_of
 
-from dualcost.measurement import Comparison
+from dualcost.lab.measurement import Comparison
+from dualcost.lab.race import EAGER, Conditions, Contender, Race, Variant, field_of
 from dualcost.paper.latency import Backbone, backbones
-from dualcost.race import EAGER, Conditions, Contender, Race, Variant, field_of
 
 ALL_TABLES = ("V", "VI", "VII")
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dualcost.cost import Cost
 from dualcost.gate.appraisal import Appraisal
 from dualcost.gate.config import Config, Model
 from dualcost.gate.limit import ERROR, Allowance, LayerLimits, Limit
 from dualcost.gate.snapshot import LayerCost, Snapshot
+from dualcost.network.cost import Cost
 
 # a path: (MACs, parameters)
 LAYERS = {"stem": (100, 10), "body.0": (2000, 300), "body.1": (4000, 300), "head": (50, 500)}

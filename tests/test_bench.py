@@ -19,18 +19,19 @@ from models import Forward
 from torch import nn
 
 import dualcost
-from dualcost import contest
-from dualcost.cli import bench as cli
 from dualcost.cli import run
-from dualcost.contest import Progress
+from dualcost.cli.commands import bench as cli
 from dualcost.errors import ExitCode, UsageError
-from dualcost.library import specs
-from dualcost.measurement import BETWEEN
-from dualcost.nn.bench import LEAST_ROUNDS, comparable, orders
-from dualcost.nn.lanes import Lane
-from dualcost.nn.machine import here
-from dualcost.nn.stamps import Stamps
-from dualcost.race import EAGER, GRAPH, Contender, Variant, field_of
+from dualcost.lab import bench as contest
+from dualcost.lab import process
+from dualcost.lab.bench import Progress
+from dualcost.lab.child.bench import LEAST_ROUNDS, comparable, orders
+from dualcost.lab.child.lanes import Lane
+from dualcost.lab.child.stamps import Stamps
+from dualcost.lab.measurement import BETWEEN
+from dualcost.lab.race import EAGER, GRAPH, Contender, Variant, field_of
+from dualcost.library.networks import specs
+from dualcost.nn.here import here
 
 SCHEMA = json.loads(
     (Path(dualcost.__file__).parent / "render" / "measurement.schema.json").read_text()
@@ -39,7 +40,7 @@ MODELS = """
 import os, signal, sys
 from torch import nn
 
-MEASURED = getattr(sys.modules["__main__"].__spec__, "name", "") == "dualcost.nn.bench"
+MEASURED = getattr(sys.modules["__main__"].__spec__, "name", "") == "dualcost.lab.child.bench"
 
 
 class Residual(nn.Module):
@@ -95,7 +96,9 @@ def measured(net: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def no_process_is_left() -> bool:
-    return not [one for one in psutil.Process().children() if "dualcost.nn.bench" in one.cmdline()]
+    return not [
+        one for one in psutil.Process().children() if "dualcost.lab.child.bench" in one.cmdline()
+    ]
 
 
 def test_json_fits_its_schema_and_names_every_contender(measured: Any) -> None:
@@ -214,7 +217,7 @@ def test_words_that_do_not_fit_start_no_process(
     words: tuple[str, ...],
     message: str,
 ) -> None:
-    monkeypatch.setattr("dualcost.child.events", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(process, "events", lambda *_: pytest.fail("a process was started"))
     code, out, err = command("bench", f"{net}:make", "--input", "1x3x32x32", *words)
     assert (code, out) == (ExitCode.USAGE, "")
     assert message in err
@@ -223,7 +226,7 @@ def test_words_that_do_not_fit_start_no_process(
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_tried(
     command: Command, net: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dualcost.child.events", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(process, "events", lambda *_: pytest.fail("a process was started"))
     # activations of 16 channels and 32×32 positions, four bytes each, for a hundred million images
     words = ("--input", "100000000x3x32x32", "--conv", "dual:2")
     code, out, err = command("bench", f"{net}:make", *words)

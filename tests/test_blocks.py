@@ -15,9 +15,9 @@ from models import Forward, floats, weight
 from networks import quickly
 from torch import Tensor, nn
 
-from dualcost import library
-from dualcost.nn.trace import trace
-from dualcost.site import INVERTED_RESIDUAL, SEPARABLE, Block, Network
+from dualcost.library import networks as library
+from dualcost.network.site import INVERTED_RESIDUAL, SEPARABLE, Block, Network
+from dualcost.nn.trace.trace import trace
 
 # Blocks of each kind: the depthwise convolutions, and how many of them are in an inverted residual.
 COUNTED = {

@@ -11,8 +11,8 @@ from models import floats
 from torch import Tensor, nn
 
 from dualcost.errors import ModelError
-from dualcost.nn.build import build
-from dualcost.nn.trace import trace
+from dualcost.nn.sources.build import build
+from dualcost.nn.trace.trace import trace
 
 
 def test_a_model_of_four_terabytes_is_built_and_traced() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from commands import Command
 
-from dualcost import cache, library, symbolic, tracefile
 from dualcost.errors import ExitCode, OutputError
-from dualcost.library import load
-from dualcost.symbolic import SymbolicNetwork
+from dualcost.library import cache
+from dualcost.library import networks as library
+from dualcost.library.networks import load
+from dualcost.network import symbolic, tracefile
+from dualcost.network.symbolic import SymbolicNetwork
 
 DIGEST = "0123456789abcdef"
 FOREIGN = (
@@ -111,7 +113,7 @@ def test_a_calibration_is_data_and_stays(
 ) -> None:
     from test_estimate import linear_calibration
 
-    from dualcost import calibration
+    from dualcost.latency import calibration
 
     # where a user's cache and data lie in one folder
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "cache"))

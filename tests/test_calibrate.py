@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from dualcost import calibration as calibrations
-from dualcost import child, library
 from dualcost.cli import run
 from dualcost.errors import ExitCode, UnmeasuredError
-from dualcost.estimate import estimate
-from dualcost.nn import calibrate as calibrating
-from dualcost.nn.chains import LINKS, chains
-from dualcost.nn.machine import here
-from dualcost.nn.probes import QUOTAS, Probe, probes
-from dualcost.nn.trace import trace
-from dualcost.site import TensorSpec
-from dualcost.workload import VIEW, workload
+from dualcost.lab import calibrate as calibrating
+from dualcost.lab import process as child
+from dualcost.lab.child.chains import LINKS, chains
+from dualcost.lab.child.probes import QUOTAS, Probe, probes
+from dualcost.latency import calibration as calibrations
+from dualcost.latency.estimate import estimate
+from dualcost.latency.workload import VIEW, workload
+from dualcost.library import networks as library
+from dualcost.network.site import TensorSpec
+from dualcost.nn.here import here
+from dualcost.nn.trace.trace import trace
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from commands import Command
 from test_imports import heavy_imports_of, running
 
 import dualcost
-from dualcost import library
+from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode
 from dualcost.gate import appraisal, survey
 from dualcost.gate.appraisal import Appraisal
 from dualcost.gate.config import read
-from dualcost.profiles import profile
-from dualcost.rewrite import Rewrite
+from dualcost.library import networks as library
+from dualcost.rewrite.rewrite import Rewrite
 
 CONFIG = """\
 [models.res]

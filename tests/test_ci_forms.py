@@ -17,19 +17,19 @@ from syrupy.assertion import SnapshotAssertion
 import dualcost
 from dualcost.errors import UnmeasuredError
 from dualcost.gate import budget
-from dualcost.gate.inspection import Checked, Report
+from dualcost.gate.check import Checked, Report
 from dualcost.gate.limit import WARN
-from dualcost.render.ci.github import check_github
-from dualcost.render.ci.gitlab import check_gitlab
-from dualcost.render.ci.json import check_json
-from dualcost.render.ci.junit import check_junit
-from dualcost.render.ci.markdown import MARKER, check_markdown, escaped
-from dualcost.render.ci.sarif import check_sarif
-from dualcost.render.ci.text import check_table
-from dualcost.render.table import as_text
+from dualcost.render.check.github import check_github
+from dualcost.render.check.gitlab import check_gitlab
+from dualcost.render.check.json import check_json
+from dualcost.render.check.junit import check_junit
+from dualcost.render.check.markdown import MARKER, check_markdown, escaped
+from dualcost.render.check.sarif import check_sarif
+from dualcost.render.check.text import check_table
+from dualcost.render.profile.table import as_text
 
 SCHEMA = json.loads(
-    (Path(dualcost.__file__).parent / "render/ci/check.schema.json").read_text(encoding="utf-8")
+    (Path(dualcost.__file__).parent / "render/check/check.schema.json").read_text(encoding="utf-8")
 )
 
 # Essentials of sarif-schema-2.1.0.json of OASIS: what a result viewer relies on.

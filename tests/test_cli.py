@@ -18,10 +18,13 @@ from syrupy.assertion import SnapshotAssertion
 
 import dualcost
 from dualcost.errors import ExitCode, UnknownNameError
-from dualcost.library import headers
-from dualcost.site import TensorSpec
+from dualcost.library import networks
+from dualcost.library.networks import headers
+from dualcost.network.site import TensorSpec
 
-SCHEMA = json.loads((Path(dualcost.__file__).parent / "render" / "profile.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(dualcost.__file__).parent / "render" / "profile" / "profile.schema.json").read_text()
+)
 
 
 def test_the_main_job_prints_the_integers_of_the_paper(
@@ -262,7 +265,7 @@ def test_debug_shows_the_traceback(command: Command) -> None:
 def test_a_fault_of_dualcost_is_called_so(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dualcost.library.headers", lambda: 1 / 0)
+    monkeypatch.setattr(networks, "headers", lambda: 1 / 0)
     code, _, err = command("list")
     assert code == ExitCode.BUG
     assert "ZeroDivisionError" in err
@@ -273,7 +276,7 @@ def test_ctrl_c_ends_with_its_own_code(command: Command, monkeypatch: pytest.Mon
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dualcost.library.headers", interrupted)
+    monkeypatch.setattr(networks, "headers", interrupted)
     assert command("list")[0] == ExitCode.INTERRUPTED
 
 

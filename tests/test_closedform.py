@@ -22,20 +22,20 @@ from sympy import Rational, limit, oo, sympify
 from torch import nn
 
 import dualcost
-from dualcost import library
-from dualcost.closedform import ClosedForm, closed_form
-from dualcost.cost import convention
+from dualcost.costs.closedform import ClosedForm, closed_form
+from dualcost.costs.profile import profile
+from dualcost.costs.sums import Sum, Term
 from dualcost.errors import ExitCode, UsageError
-from dualcost.expression import Values, flattened, python, symbol
-from dualcost.kinds import KINDS
-from dualcost.nn.symbolic import symbolic_trace
-from dualcost.nn.trace import trace
-from dualcost.profiles import profile
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.cost import convention
+from dualcost.network.expression import Values, flattened, python, symbol
+from dualcost.network.site import Network, TensorSpec
+from dualcost.nn.trace.symbolic import symbolic_trace
+from dualcost.nn.trace.trace import trace
 from dualcost.render.function import form_python
-from dualcost.rewrite import Rewrite
-from dualcost.rule import NAMED_RULES
-from dualcost.site import Network, TensorSpec
-from dualcost.terms import Sum, Term
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.rule import NAMED_RULES
 
 G, H, W = map(symbol, "GHW")
 B = symbol("B")
@@ -135,8 +135,8 @@ def test_where_every_site_is_exempted_nothing_depends_on_g() -> None:
 
 
 def symbolic(name: str) -> tuple[nn.Module, TensorSpec]:
-    from dualcost.nn.build import build
-    from dualcost.nn.sources import find
+    from dualcost.nn.sources.build import build
+    from dualcost.nn.sources.sources import find
 
     source = find(name)
     return build(source.factory, name), source.inputs[0]

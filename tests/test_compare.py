@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from networks import asked, conv, linear, network, norm, quickly, site
 from test_imports import heavy_imports_of, running
 
-from dualcost import library
-from dualcost.alignment import Alignment, align, shown
-from dualcost.contender import METRICS, Asked, Contender, of_profile, read
+from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode, UsageError
-from dualcost.profiles import profile
-from dualcost.render.json import profile_json
-from dualcost.rewrite import Rewrite
-from dualcost.site import Network
+from dualcost.library import networks as library
+from dualcost.network.site import Network
+from dualcost.render.profile.json import profile_json
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.views.alignment import Alignment, align, shown
+from dualcost.views.side import METRICS, Asked, Contender, of_profile, read
 
 
 def side(traced: Network, rewrite: Rewrite | None = None) -> Contender:

@@ -14,15 +14,15 @@ import pytest
 from terminals import completed
 from test_imports import heavy_imports_of
 
-from dualcost import library
 from dualcost.cli import COMMANDS, completion, run
-from dualcost.cost import CONVENTIONS
 from dualcost.errors import ExitCode
-from dualcost.kinds import KINDS
-from dualcost.listing import SORTS
-from dualcost.rewrite import BIASES
-from dualcost.rule import NAMED_RULES, READERS
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.cost import CONVENTIONS
+from dualcost.rewrite.rewrite import BIASES
+from dualcost.rewrite.rule import NAMED_RULES, READERS
 from dualcost.units import UNIT_NAMES
+from dualcost.views.listing import SORTS
 
 # a line → the words that are offered for it, and what they mean
 Ask = Callable[[str], dict[str, str]]

@@ -14,14 +14,14 @@ from models import Forward, counted, floats, tensor_of
 from networks import conv, mobile, network, plain, site
 from torch import Tensor, nn
 
-from dualcost import library
-from dualcost.blocks import find_blocks
-from dualcost.cost import CONVENTIONS, UNIT, UNIT_WITH_OPERATIONS, Cost, convention
-from dualcost.kinds import KINDS
-from dualcost.nn.trace import trace
-from dualcost.profiles import profile
-from dualcost.rewrite import Rewrite
-from dualcost.site import TensorSpec
+from dualcost.costs.profile import profile
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.blocks import find_blocks
+from dualcost.network.cost import CONVENTIONS, UNIT, UNIT_WITH_OPERATIONS, Cost, convention
+from dualcost.network.site import TensorSpec
+from dualcost.nn.trace.trace import trace
+from dualcost.rewrite.rewrite import Rewrite
 
 
 def costs(model: nn.Module, *specs: TensorSpec, by: str) -> dict[str, Cost]:
@@ -360,7 +360,7 @@ def test_what_leaves_with_a_block_takes_its_operations_with_it() -> None:
 
 
 def test_a_converted_model_does_the_operations_that_were_promised() -> None:
-    from dualcost.nn.convert import convert
+    from dualcost.nn.convert.convert import convert
 
     model = torchvision.models.resnet18()
     spec = floats(1, 3, 64, 64)

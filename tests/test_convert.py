@@ -11,15 +11,15 @@ from models import Forward, counted, floats, numel, weight
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dualcost import library
+from dualcost.costs.profile import profile
 from dualcost.errors import DualcostError, ModelError, UsageError
-from dualcost.nn import sources
-from dualcost.nn.blocks import DepthwiseSeparableConv2d, DualConv2d, HetConv2d
-from dualcost.nn.build import build
-from dualcost.nn.convert import convert
-from dualcost.nn.trace import trace
-from dualcost.profiles import profile
-from dualcost.rewrite import Rewrite
+from dualcost.library import networks as library
+from dualcost.nn.convert.convert import convert
+from dualcost.nn.layers.blocks import DepthwiseSeparableConv2d, DualConv2d, HetConv2d
+from dualcost.nn.sources import sources
+from dualcost.nn.sources.build import build
+from dualcost.nn.trace.trace import trace
+from dualcost.rewrite.rewrite import Rewrite
 
 LETTERS: dict[str, dict[str, Any]] = {
     "standard": {},

@@ -17,10 +17,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import dualcost
-from dualcost import conversion
 from dualcost.errors import ExitCode, UsageError
-from dualcost.nn import artefact
-from dualcost.nn.blocks import DualConv2d
+from dualcost.nn.convert import artefact
+from dualcost.nn.convert import result as conversion
+from dualcost.nn.layers.blocks import DualConv2d
 
 NET = """
 from torch import nn

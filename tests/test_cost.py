@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from networks import plain
 
-from dualcost.cost import CONVENTIONS, Cost, convention, ratio
 from dualcost.errors import UnknownNameError
-from dualcost.site import NORM, POOLING, RESIZE, Op
+from dualcost.network.cost import CONVENTIONS, Cost, convention, ratio
+from dualcost.network.site import NORM, POOLING, RESIZE, Op
 
 MAP = (2, 8, 5, 5)
 ELEMENTS = 2 * 8 * 5 * 5

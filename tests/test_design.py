@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_kinds import WITNESSES
 
-from dualcost.design import Sees, design
-from dualcost.equations import D_o, G, K, M, N, P
 from dualcost.errors import ExitCode
-from dualcost.kinds import KINDS, kind
+from dualcost.kinds.equations import D_o, G, K, M, N, P
+from dualcost.kinds.filters import Sees, design
+from dualcost.kinds.kinds import KINDS, kind
 
 WEIGHTS = {Sees.NOTHING: 0, Sees.SPATIAL: 9, Sees.POINTWISE: 1, Sees.BOTH: 9 + 1}  # K = 3
 

@@ -11,10 +11,10 @@ from models import floats
 from torch import nn
 
 import dualcost
-from dualcost import library
 from dualcost.errors import ExitCode, ModelError, UsageError
-from dualcost.nn.trace import trace
-from dualcost.site import Network
+from dualcost.library import networks as library
+from dualcost.network.site import Network
+from dualcost.nn.trace.trace import trace
 
 NOTE = "run on real tensors on cpu with random inputs, because that was asked for"
 

@@ -16,7 +16,7 @@ from reference import PAGES, REFERENCE
 from session import FENCE, commands, is_session
 from update_docs import CONSOLE, DOCUMENTS, PYTHON, ROOT, output_of, renewed
 
-from dualcost.manual import Page
+from dualcost.render.manual.page import Page
 
 SESSIONS = [path for path in DOCUMENTS if is_session(path.read_text())]
 ALONE = [path for path in DOCUMENTS if path not in SESSIONS]
@@ -74,7 +74,7 @@ def test_shown_data_is_of_its_language(
     place = tmp_path / "pyproject.toml"
     place.write_text(body)
     if "kind" in document:
-        from dualcost.plan import read
+        from dualcost.rewrite.plan import read
 
         assert read(place).kind.name == document["kind"]
     elif not used:  # what a session writes, its commands read

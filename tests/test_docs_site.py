@@ -15,7 +15,7 @@ import yaml
 
 import dualcost
 import dualcost.nn
-from dualcost.equations import EQUATIONS
+from dualcost.kinds.equations import EQUATIONS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -120,11 +120,14 @@ def test_the_search_knows_pages_and_sections(site: Path) -> None:
 
 
 def test_what_pages_link_to_outside_the_documents_is_on_the_site(site: Path) -> None:
-    for name in ("dualcost/render/profile.schema.json", "dualcost/render/ci/check.schema.json"):
+    for name in (
+        "dualcost/render/profile/profile.schema.json",
+        "dualcost/render/check/check.schema.json",
+    ):
         assert (site / "repository" / name).read_bytes() == (ROOT / name).read_bytes()
     for name in OUTSIDE:
         assert (site / name).with_suffix(".html").exists()
-    assert (site / "repository/dualcost/kinds.py").exists()  # to which Contributing links
+    assert (site / "repository/dualcost/kinds/kinds.py").exists()  # to which Contributing links
     assert (site / "examples/gate/.github/workflows/cost.yml").exists()
     assert not list(site.glob("**/__pycache__"))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import quickly
 from sympy import Eq, Integer, Symbol, limit, oo, simplify
 
-from dualcost.equations import (
+from dualcost.kinds.equations import (
     COST_OF_KIND,
     EQUATIONS,
     RATIO_OF_KIND,
@@ -24,7 +24,7 @@ from dualcost.equations import (
     P,
     equation,
 )
-from dualcost.kinds import KINDS
+from dualcost.kinds.kinds import KINDS
 
 
 def printed(D: Any, k: Any, m: Any, n: Any, g: Any, p: Any) -> tuple[Any, ...]:

@@ -17,12 +17,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dualcost import calibration as calibrations
-from dualcost import library
-from dualcost.calibration import FORMATS, Calibration, Pair
 from dualcost.cli import run
+from dualcost.costs.profile import profile
+from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode, UnmeasuredError, UsageError
-from dualcost.estimate import (
+from dualcost.kinds.kinds import KINDS
+from dualcost.lab.validate import HELD_OUT, Accuracy, Check
+from dualcost.latency import calibration as calibrations
+from dualcost.latency.calibration import FORMATS, Calibration, Pair
+from dualcost.latency.estimate import (
     COMPUTE,
     MEMORY,
     Timing,
@@ -31,18 +34,15 @@ from dualcost.estimate import (
     site_seconds,
     site_timing,
 )
-from dualcost.executed import executed
-from dualcost.kinds import KINDS
-from dualcost.latency import timed
-from dualcost.listing import listing
-from dualcost.machine import Machine
-from dualcost.profiles import profile
-from dualcost.regression import SAME, TERMS, Curve, fitted, terms
-from dualcost.render.json import as_dict, profile_json
-from dualcost.rewrite import Rewrite, rewrite
-from dualcost.site import Op
-from dualcost.validation import HELD_OUT, Accuracy, Check
-from dualcost.workload import CONVOLUTIONS, VIEW, Workload, workload
+from dualcost.latency.machine import Machine
+from dualcost.latency.regression import SAME, TERMS, Curve, fitted, terms
+from dualcost.latency.workload import CONVOLUTIONS, VIEW, Workload, workload
+from dualcost.library import networks as library
+from dualcost.network.site import Op
+from dualcost.render.profile.json import as_dict, profile_json
+from dualcost.rewrite.lowering import executed
+from dualcost.rewrite.rewrite import Rewrite, rewrite
+from dualcost.views.listing import listing
 
 MACHINE = Machine(
     processor="A processor",
@@ -553,7 +553,7 @@ def test_csv_and_markdown_hold_the_prediction(
 
 
 def test_validation_uses_thirty_networks_and_more_that_no_calibration_measures() -> None:
-    from dualcost.nn.probes import CATALOGUE
+    from dualcost.lab.child.probes import CATALOGUE
 
     names = [name for line in HELD_OUT for name in line]
     assert len(names) == len(set(names)) >= 30

@@ -16,10 +16,11 @@ import pytest
 from commands import Command
 from test_estimate import linear_calibration
 
-from dualcost import calibration, validation
 from dualcost.cli.pages import pages
 from dualcost.errors import ExitCode
-from dualcost.manual import lines
+from dualcost.lab import validate as validation
+from dualcost.latency import calibration
+from dualcost.render.manual.page import lines
 
 EXAMPLES = list(dict.fromkeys(example for page in pages() for example, _ in page.examples))
 # the start of an example, or a word in it: what is put after it
@@ -55,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def calibrated() -> None:
-    from dualcost.nn.machine import here
+    from dualcost.nn.here import here
 
     # resnet50 takes 69 ms by it, and may be brought below the 60 ms of an example
     slower = dict.fromkeys(calibration.FORMATS, 1.2)

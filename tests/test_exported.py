@@ -16,14 +16,14 @@ from models import Forward, floats, weight
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dualcost import library
 from dualcost.errors import ExitCode, ModelError
-from dualcost.nn import exported
-from dualcost.nn.convert import convert
-from dualcost.nn.sources import find
-from dualcost.nn.trace import trace
-from dualcost.rewrite import Rewrite
-from dualcost.site import Network
+from dualcost.library import networks as library
+from dualcost.network.site import Network
+from dualcost.nn.convert.convert import convert
+from dualcost.nn.sources import exported
+from dualcost.nn.sources.sources import find
+from dualcost.nn.trace.trace import trace
+from dualcost.rewrite.rewrite import Rewrite
 
 
 class Shares(nn.Module):

@@ -21,23 +21,24 @@ from test_estimate import linear_calibration
 from torch import nn
 
 import dualcost
-from dualcost import calibration as calibrations
-from dualcost import library, plan
-from dualcost.allowance import LATENCY, NAMES, Latency, budget, budgets
-from dualcost.blocks import find_blocks
-from dualcost.choices import Choice, choices
-from dualcost.constraint import METRICS, Constraint
-from dualcost.cost import Cost
+from dualcost.costs.metrics import METRICS, Constraint
+from dualcost.costs.profile import Profile, profile
+from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode, UsageError
-from dualcost.fitted import OBJECTIVES, Fitted, Wish
-from dualcost.fitting import fit, offered
-from dualcost.kinds import KINDS
-from dualcost.latency import timed
-from dualcost.profiles import Profile, profile
-from dualcost.rewrite import Rewrite
-from dualcost.rule import Rule
-from dualcost.site import Network
-from dualcost.timetable import Predictor
+from dualcost.kinds.kinds import KINDS
+from dualcost.latency import calibration as calibrations
+from dualcost.library import networks as library
+from dualcost.network.blocks import find_blocks
+from dualcost.network.cost import Cost
+from dualcost.network.site import Network
+from dualcost.rewrite import plan
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.rule import Rule
+from dualcost.search.fit.budget import LATENCY, NAMES, Latency, budget, budgets
+from dualcost.search.fit.choices import Choice, choices
+from dualcost.search.fit.fit import fit, offered
+from dualcost.search.fit.fitted import OBJECTIVES, Fitted, Wish
+from dualcost.search.fit.timetable import Predictor
 
 PREDICTOR = Predictor(linear_calibration())
 ANY = "dims=2"  # a rule that takes every convolution of these tests

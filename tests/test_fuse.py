@@ -18,10 +18,17 @@ from torch import Tensor, nn
 
 from dualcost import units
 from dualcost.errors import ModelError, UnmeasuredError, UsageError
-from dualcost.estimate import estimate
-from dualcost.nn import fuse as fusing
-from dualcost.nn import timing
-from dualcost.nn.blocks import (
+from dualcost.latency import calibration
+from dualcost.latency.estimate import estimate
+from dualcost.network.site import Network, TensorSpec
+from dualcost.nn.convert.convert import convert
+from dualcost.nn.fuse import fuse as fusing
+from dualcost.nn.fuse import judge, timing
+from dualcost.nn.fuse.equality import difference
+from dualcost.nn.fuse.folding import Run
+from dualcost.nn.fuse.fuse import Choice, Fusion, fuse
+from dualcost.nn.fuse.judge import Judge
+from dualcost.nn.layers.blocks import (
     MODULES,
     DepthwiseSeparableConv2d,
     DualConv2d,
@@ -29,18 +36,19 @@ from dualcost.nn.blocks import (
     HetConv2d,
     RecipeConv2d,
 )
-from dualcost.nn.convert import convert
-from dualcost.nn.equality import difference
-from dualcost.nn.folding import Run
-from dualcost.nn.forms import BRANCHES, FORMS, FoldedDualConv2d, MaskedHetConv2d, forms, with_norm
-from dualcost.nn.fuse import Choice, Fusion, fuse
-from dualcost.nn.judge import Judge
-from dualcost.nn.trace import trace
+from dualcost.nn.layers.forms import (
+    BRANCHES,
+    FORMS,
+    FoldedDualConv2d,
+    MaskedHetConv2d,
+    forms,
+    with_norm,
+)
+from dualcost.nn.trace.trace import trace
 from dualcost.nn.zoo import ZOO
-from dualcost.render.fusion import fusion_json, fusion_table
-from dualcost.render.table import as_text
-from dualcost.rewrite import Rewrite
-from dualcost.site import Network, TensorSpec
+from dualcost.render.fuse import fusion_json, fusion_table
+from dualcost.render.profile.table import as_text
+from dualcost.rewrite.rewrite import Rewrite
 
 EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 
@@ -259,12 +267,12 @@ def test_noise_is_no_reason_for_another_form() -> None:
 
 def test_a_calibration_may_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     known = linear_calibration()
-    monkeypatch.setattr("dualcost.nn.judge.own_calibration", lambda: known)
+    monkeypatch.setattr(judge, "own_calibration", lambda: known)
     layer = DualConv2d(8, 8, 3, G=4)
-    judge = Judge("predicted")
+    its = Judge("predicted")
     for channels_last in (False, True):
         run = Run("", (1, 8, 6, 6), channels_last, frozenset(), frozenset(), torch.empty(0))
-        costs = judge.costs({"parts": layer}, [run, run], torch.float32)
+        costs = its.costs({"parts": layer}, [run, run], torch.float32)
         network = trace(layer, [floats(1, 8, 6, 6)])
         once = estimate(network, known, channels_last).total.seconds
         assert costs == {"parts": pytest.approx(2 * once)}
@@ -274,7 +282,7 @@ def test_a_calibration_may_judge(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_that_is_not_calibrated_predicts_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("dualcost.calibration.default_path", lambda: tmp_path / "none.json")
+    monkeypatch.setattr(calibration, "default_path", lambda: tmp_path / "none.json")
     with pytest.raises(UnmeasuredError) as raised:
         fuse(Stack(), [floats(1, 3, 12, 12)], by="predicted")
     assert "dualcost calibrate" in raised.value.hint

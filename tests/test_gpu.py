@@ -17,15 +17,15 @@ from torch import nn
 
 import dualcost
 import dualcost.paper.latency
-from dualcost import library
 from dualcost.errors import ExitCode
+from dualcost.lab.race import EAGER, GRAPH
+from dualcost.library import networks as library
+from dualcost.network.site import TensorSpec
 from dualcost.nn import DualConv2d
-from dualcost.nn.convert import convert
-from dualcost.nn.fuse import fuse
+from dualcost.nn.convert.convert import convert
+from dualcost.nn.fuse.fuse import fuse
 from dualcost.paper.tables import printed_rows
-from dualcost.race import EAGER, GRAPH
-from dualcost.rewrite import Rewrite
-from dualcost.site import TensorSpec
+from dualcost.rewrite.rewrite import Rewrite
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

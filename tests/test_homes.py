@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from dualcost import contest
 from dualcost.errors import UnmeasuredError
-from dualcost.nn.homes import ALIGNED, Homes
-from dualcost.nn.lanes import Loaded, lane
-from dualcost.race import HOMES, HOMES_BYTES, Conditions, Contender, Race
-from dualcost.site import TensorSpec
+from dualcost.lab import bench as contest
+from dualcost.lab import process
+from dualcost.lab.child.homes import ALIGNED, Homes
+from dualcost.lab.child.lanes import Loaded, lane
+from dualcost.lab.race import HOMES, HOMES_BYTES, Conditions, Contender, Race
+from dualcost.network.site import TensorSpec
 
 MIB = 2**20
 
@@ -144,7 +145,7 @@ def test_homes_take_half_of_the_memory_that_a_race_leaves(
         requests.append(request)
         yield {"ended": "budget"}
 
-    monkeypatch.setattr("dualcost.child.events", events)
+    monkeypatch.setattr(process, "events", events)
     monkeypatch.setattr(contest, "_available", lambda: iter([needed + free, 10**13]))
     with pytest.raises(UnmeasuredError, match="ended before it measured"):
         contest.run(asked)

@@ -200,12 +200,12 @@ def test_every_file_that_a_how_to_names_is_there() -> None:
 
 def test_a_how_to_names_tables_that_stand_where_it_says() -> None:
     for name, words in {
-        "dualcost/kinds.py": ("KINDS",),
+        "dualcost/kinds/kinds.py": ("KINDS",),
         "tests/test_kinds.py": ("WITNESSES", "uses", "tensors", "additions"),
         "tests/test_profiles.py": ("by_hand",),
         "tests/test_modules.py": ("SAMPLES",),
-        "dualcost/rule.py": ("NAMED_RULES", "READERS", "_value"),
-        "dualcost/nn/ops.py": ("_PRODUCTS", "_OTHERS", "_GROUPS"),
+        "dualcost/rewrite/rule.py": ("NAMED_RULES", "READERS", "_value"),
+        "dualcost/nn/trace/ops.py": ("_PRODUCTS", "_OTHERS", "_GROUPS"),
     }.items():
         text = (ROOT / name).read_text()
         for word in words:

@@ -18,10 +18,15 @@ from test_estimate import linear_calibration
 from test_imports import heavy_imports_of, running
 
 import dualcost
-from dualcost import cache, calibration, hardware
-from dualcost.environment import LIBRARIES, environment, shown
+from dualcost.cli.commands.info import configured
 from dualcost.errors import ExitCode
-from dualcost.library import headers
+from dualcost.lab import environment as environments
+from dualcost.lab.environment import LIBRARIES, NONE, Kept, environment, shown
+from dualcost.latency import calibration, hardware
+from dualcost.library import cache
+from dualcost.library.networks import headers
+
+NOTHING = Kept("", NONE)
 
 
 @pytest.fixture(autouse=True)
@@ -55,14 +60,14 @@ def test_versions_and_machine_are_those_that_others_tell(command: Command) -> No
 
 
 def test_a_library_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dualcost.environment.LIBRARIES", ("rich", "no-such-library"))
-    assert environment().versions["no-such-library"] == "none"
+    monkeypatch.setattr(environments, "LIBRARIES", ("rich", "no-such-library"))
+    assert environment(NOTHING).versions["no-such-library"] == "none"
 
 
 def test_torch_is_asked_if_wanted(command: Command) -> None:
     import torch
 
-    from dualcost.nn.machine import here
+    from dualcost.nn.here import here
 
     said = as_json(command, "--torch")["torch"]
     assert isinstance(said, dict)
@@ -90,39 +95,40 @@ def test_the_home_folder_is_not_named(command: Command, home: Path, tmp_path: Pa
 
 def test_the_state_of_the_cache_is_told(command: Command, filled: Path) -> None:
     entries = cache.entries()
-    kept = environment().cache
+    kept = environment(NOTHING).cache
     assert kept.state == "5 networks, 2 damaged"
     assert kept.nbytes == sum(entry.path.stat().st_size for entry in entries)
 
 
 def test_the_state_of_the_calibration_is_told(command: Command, home: Path) -> None:
-    from dualcost.nn.machine import here
+    from dualcost.nn.here import here
 
-    assert environment().calibration.state == "none"
+    assert environment(NOTHING).calibration.state == "none"
     path = calibration.default_path()
     calibration.write(linear_calibration(), path)  # of torch 2.15.0, on "A processor"
-    found = environment().calibration
+    found = environment(NOTHING).calibration
     assert found.state.startswith("of 2026-01-02 by dualcost 0.1.0")
     assert found.nbytes == path.stat().st_size
     assert (
-        "of another machine: processor A processor is not" in environment(here()).calibration.state
+        "of another machine: processor A processor is not"
+        in environment(NOTHING, here()).calibration.state
     )
     ours = replace(linear_calibration(), machine=here())
     calibration.write(ours, path)
-    assert environment(here()).calibration.state.endswith("of this machine")
-    assert environment().calibration.state.endswith("made with this torch")
+    assert environment(NOTHING, here()).calibration.state.endswith("of this machine")
+    assert environment(NOTHING).calibration.state.endswith("made with this torch")
     calibration.write(replace(ours, machine=replace(here(), torch="1.0")), path)
-    assert environment().calibration.state.endswith("made with torch 1.0")
+    assert environment(NOTHING).calibration.state.endswith("made with torch 1.0")
     path.write_text("{")
-    assert environment().calibration.state == "damaged"
+    assert environment(NOTHING).calibration.state == "damaged"
 
 
 def test_the_state_of_the_configuration_is_told(command: Command, tmp_path: Path) -> None:
-    assert environment().configuration.state == "none"
+    assert configured().state == "none"
     (tmp_path / "dualcost.toml").write_text('[models.a]\ntarget = "resnet18"\n')
-    assert environment().configuration.state == "1 model"
+    assert configured().state == "1 model"
     (tmp_path / "dualcost.toml").write_text("models = 1\n")
-    assert environment().configuration.state.startswith("does not fit")
+    assert configured().state.startswith("does not fit")
 
 
 def test_gpus_are_those_of_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

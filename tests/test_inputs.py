@@ -10,8 +10,8 @@ import torch
 from commands import Command
 
 from dualcost.errors import ExitCode, ModelError, UnmeasuredError
-from dualcost.nn.inputs import example_of, make_inputs, specs_of
-from dualcost.site import TensorSpec
+from dualcost.network.site import TensorSpec
+from dualcost.nn.trace.inputs import example_of, make_inputs, specs_of
 
 CODE = """
 import torch
@@ -87,7 +87,7 @@ def test_a_wrong_factory_ends_in_a_message_with_a_hint(
 
 
 def test_an_example_is_not_written_to() -> None:
-    from dualcost.nn.trace import trace
+    from dualcost.nn.trace.trace import trace
 
     class Writes(torch.nn.Module):
         def forward(self, image: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,8 @@ from torch import nn
 
 from dualcost.cli import run
 from dualcost.errors import ExitCode, UnmeasuredError
-from dualcost.kernel import (
+from dualcost.lab.child import kernels
+from dualcost.lab.onednn import (
     BRGEMM,
     GEMM,
     JIT,
@@ -26,8 +27,8 @@ from dualcost.kernel import (
     least,
     read,
 )
-from dualcost.nn import kernels
-from dualcost.race import Contender, Race
+from dualcost.lab.race import Contender, Race
+from dualcost.latency import calibration
 
 # As oneDNN 3.13.3 printed them on an AVX-512 processor: 64 channels in 8 groups and in 32, 56×56.
 HEAD = "onednn_verbose,v1,primitive,exec,cpu,"
@@ -200,7 +201,7 @@ def test_a_real_run_names_the_kernels_before_and_after(
     model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # no calibration is stored there
-    monkeypatch.setattr("dualcost.calibration.default_path", lambda: tmp_path / "none.json")
+    monkeypatch.setattr(calibration, "default_path", lambda: tmp_path / "none.json")
     words = ["explain", model, "--input", "1x3x32x32", "--conv", "dual", "--G", "8"]
     assert run([*words, "--json"]) == ExitCode.OK
     document = json.loads(capfd.readouterr().out)
@@ -248,7 +249,7 @@ def first_event(race: Race) -> Callable[[], object]:
 def test_a_torch_without_onednn_is_one_clear_line(
     race: Race, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     with pytest.raises(UnmeasuredError, match="no oneDNN") as caught:
         first_event(race)()
     assert caught.value.exit_code == ExitCode.UNMEASURED

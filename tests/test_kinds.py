@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from networks import elements, quickly, site
 from sympy import simplify, symbols, sympify
 
-from dualcost.cost import Cost
-from dualcost.equations import COST_OF_KIND, D_o, G, K, M, N, P, equation
 from dualcost.errors import IndivisibleError, UnknownNameError, UsageError
-from dualcost.kinds import KINDS, ConvKind, divisor_of, kind
+from dualcost.kinds.equations import COST_OF_KIND, D_o, G, K, M, N, P, equation
+from dualcost.kinds.kinds import KINDS, ConvKind, divisor_of, kind
+from dualcost.network.cost import Cost
 
 every_kind = pytest.mark.parametrize("name", list(KINDS))
 LETTERS = {"": 1, "G": G, "P": P}

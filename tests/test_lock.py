@@ -14,8 +14,8 @@ from networks import quickly
 from snapshots import LAYERS, snapshot
 
 from dualcost.errors import OutputError, UsageError
-from dualcost.gate import lock
-from dualcost.gate.lock import Acceptance, Lock
+from dualcost.gate import lockfile as lock
+from dualcost.gate.lockfile import Acceptance, Lock
 from dualcost.gate.snapshot import Snapshot
 
 

@@ -16,8 +16,8 @@ import update_man
 from test_cli import in_a_process
 
 from dualcost.cli.pages import EXIT_CODES, pages
-from dualcost.manual import Entry, Page, Panel
-from dualcost.render.man import man_page
+from dualcost.render.manual.man import man_page
+from dualcost.render.manual.page import Entry, Page, Panel
 
 # the requests that are used, and whether text may follow on their line
 REQUESTS = {

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dualcost.errors import UsageError
-from dualcost.machine import Machine
-from dualcost.measurement import (
+from dualcost.lab.measurement import (
     BETWEEN,
     QUIET,
     Comparison,
@@ -25,8 +24,9 @@ from dualcost.measurement import (
     spread,
     undisturbed_ratio,
 )
-from dualcost.race import EAGER, GRAPH, Conditions, Contender, Race, Variant, field_of
-from dualcost.site import TensorSpec
+from dualcost.lab.race import EAGER, GRAPH, Conditions, Contender, Race, Variant, field_of
+from dualcost.latency.machine import Machine
+from dualcost.network.site import TensorSpec
 
 HERE = Machine(
     processor="a processor",

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import conv, network, plain, quickly, site
 
-from dualcost import library
-from dualcost.kinds import KINDS
-from dualcost.memory import Peak, activation_bytes, peak
-from dualcost.profiles import PeakAt, profile
-from dualcost.rewrite import Replacement, Rewrite
-from dualcost.site import ACTIVATION, ConvSite, Network, Op, TensorSpec
+from dualcost.costs.memory import Peak, activation_bytes, peak
+from dualcost.costs.profile import PeakAt, profile
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.site import ACTIVATION, ConvSite, Network, Op, TensorSpec
+from dualcost.rewrite.rewrite import Replacement, Rewrite
 
 # --- a simulation: which byte is alive when
 

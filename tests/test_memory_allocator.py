@@ -15,9 +15,9 @@ from torch import nn
 from torch.profiler import ProfilerActivity
 from torch.profiler import profile as torch_profile
 
-from dualcost.memory import peak
-from dualcost.nn.trace import _trace_real, trace
-from dualcost.site import Network, Op, TensorSpec
+from dualcost.costs.memory import peak
+from dualcost.network.site import Network, Op, TensorSpec
+from dualcost.nn.trace.trace import _trace_real, trace
 
 # --- torch's own allocator
 

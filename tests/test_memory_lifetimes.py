@@ -12,10 +12,10 @@ import torchvision
 from models import Forward, floats, weight
 from torch import Tensor, nn
 
-from dualcost import library
-from dualcost.memory import Peak, activation_bytes, peak
-from dualcost.nn.trace import trace
-from dualcost.site import TensorSpec
+from dualcost.costs.memory import Peak, activation_bytes, peak
+from dualcost.library import networks as library
+from dualcost.network.site import TensorSpec
+from dualcost.nn.trace.trace import trace
 
 
 def memory_of(

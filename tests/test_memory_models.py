@@ -9,16 +9,16 @@ import torch
 from models import Forward, floats, integers
 from torch import nn
 
-from dualcost import library
-from dualcost.kinds import KINDS
-from dualcost.memory import peak
-from dualcost.nn import sources
-from dualcost.nn.build import build
-from dualcost.nn.convert import convert
-from dualcost.nn.trace import trace
-from dualcost.profiles import profile
-from dualcost.rewrite import Rewrite, rewrite
-from dualcost.site import TensorSpec
+from dualcost.costs.memory import peak
+from dualcost.costs.profile import profile
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.site import TensorSpec
+from dualcost.nn.convert.convert import convert
+from dualcost.nn.sources import sources
+from dualcost.nn.sources.build import build
+from dualcost.nn.trace.trace import trace
+from dualcost.rewrite.rewrite import Rewrite, rewrite
 
 # --- a rewrite promises what the real modules take
 

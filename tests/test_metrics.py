@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import quickly
 
-from dualcost import library
+from dualcost.costs.profile import Profile, profile
 from dualcost.errors import UsageError
 from dualcost.gate import metrics
-from dualcost.profiles import Profile, profile
-from dualcost.rewrite import Rewrite
-from dualcost.site import Network
+from dualcost.library import networks as library
+from dualcost.network.site import Network
+from dualcost.rewrite.rewrite import Rewrite
 
 NETWORKS = {  # and which sites of it are replaced
     "resnet18": "kernel>1 groups=1",

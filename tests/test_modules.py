@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dualcost.errors import UsageError
-from dualcost.kinds import KINDS
-from dualcost.nn.blocks import (
+from dualcost.kinds.kinds import KINDS
+from dualcost.nn.layers.blocks import (
     IMPLEMENTATIONS,
     MODULES,
     DepthwiseSeparableConv2d,
@@ -27,7 +27,7 @@ from dualcost.nn.blocks import (
     HetConv2d,
     RecipeConv2d,
 )
-from dualcost.nn.trace import trace
+from dualcost.nn.trace.trace import trace
 
 EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 SAMPLES: dict[str, Any] = {

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import dualcost
-from dualcost.cost import CONVENTIONS, Cost
+from dualcost.costs.profile import Profile, Row
 from dualcost.errors import UsageError
-from dualcost.profiles import Profile, Row
-from dualcost.render.csv import rows_csv
+from dualcost.network.cost import CONVENTIONS, Cost
+from dualcost.render.profile.csv import rows_csv
 
 ODD = "<b>&\"'</i>"
 

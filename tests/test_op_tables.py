@@ -11,8 +11,8 @@ import torch
 import torchvision  # noqa: F401  # registers its ops
 from test_trace_ops import CASES
 
-from dualcost.nn import operations, ops
-from dualcost.nn.trace import trace
+from dualcost.nn.trace import operations, ops
+from dualcost.nn.trace.trace import trace
 
 Names = Collection[str]
 KINDS_OF_OP: dict[str, Names] = {

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualcost import library
-from dualcost.cost import CONVENTIONS, Cost
+from dualcost.costs.profile import Profile, Row, profile
 from dualcost.errors import UsageError
-from dualcost.listing import MORE, SORTS, listing
-from dualcost.outline import LINES, OWN, Entry, outline, tree
-from dualcost.profiles import Profile, Row, profile
-from dualcost.rewrite import Rewrite
+from dualcost.library import networks as library
+from dualcost.network.cost import CONVENTIONS, Cost
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.views.listing import MORE, SORTS, listing
+from dualcost.views.outline import LINES, OWN, Entry, outline, tree
 
 NETWORKS = ("resnet50", "vit_b_16", "mobilenet_v2", "densenet121", "swin_t", "zoo:yolov3-voc")
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 import torch
 
-from dualcost.measurement import QUIET
-from dualcost.nn.pace import FIRST, Pace
-from dualcost.nn.probing import ENOUGH, LEAST_OPS, Runs, in_passes, interleaved
+from dualcost.lab.child.pace import FIRST, Pace
+from dualcost.lab.child.probing import ENOUGH, LEAST_OPS, Runs, in_passes, interleaved
+from dualcost.lab.measurement import QUIET
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def telling(monkeypatch: pytest.MonkeyPatch, *times: float) -> Pace:
     """A pace whose product takes these times after the first, which took 1; then the last."""
     ends = chain(repeat(1.0, FIRST), times, repeat(times[-1]))
     clock = (ns for end in ends for ns in (0, round(end * 1e9)))
-    monkeypatch.setattr("dualcost.nn.pace.time.thread_time_ns", lambda: next(clock))
+    monkeypatch.setattr(time, "thread_time_ns", lambda: next(clock))
     return Pace()
 
 

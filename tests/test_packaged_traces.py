@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dualcost import library
-from dualcost.nn.sources import from_torchvision, from_zoo, torchvision_names
+from dualcost.library import networks as library
+from dualcost.network.site import UNKNOWN, Network, Op
+from dualcost.nn.sources.sources import from_torchvision, from_zoo, torchvision_names
 from dualcost.nn.zoo import ZOO
-from dualcost.site import UNKNOWN, Network, Op
 
 SOURCES = {
     **{f"zoo:{name}": from_zoo for name in ZOO},

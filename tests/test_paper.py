@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from update_docs import ROOT
 
-from dualcost import library
 from dualcost.errors import ExitCode
+from dualcost.library import networks as library
 from dualcost.paper.claim import FAILS, HOLDS, WORDS_ONLY, judge
 from dualcost.paper.claims import CLAIMS
 from dualcost.paper.comparison import (
@@ -31,7 +31,7 @@ from dualcost.paper.comparison import (
     verdicts,
 )
 from dualcost.paper.tables import EXPLANATIONS, TABLES, Printed, printed_rows, row, table
-from dualcost.pareto import pareto_front
+from dualcost.search.sweep.rows import pareto_front
 
 
 @cache

@@ -19,16 +19,17 @@ from test_measurement import HERE
 from update_docs import ROOT
 
 import dualcost.paper.latency
-from dualcost import contest, library
-from dualcost.cli.paper_latency import devices
+from dualcost.cli.commands.paper_latency import devices
 from dualcost.errors import ExitCode, UnmeasuredError
-from dualcost.measurement import Comparison
+from dualcost.lab import bench as contest
+from dualcost.lab.measurement import Comparison
+from dualcost.lab.race import EAGER, GRAPH, Conditions, Race, Variant
+from dualcost.library import networks as library
 from dualcost.paper.latency import Backbone, Result, backbones, measure
 from dualcost.paper.orderings import FAILS, HOLDS, ORDERINGS, WITHIN
 from dualcost.paper.tables import printed_rows, row
-from dualcost.race import EAGER, GRAPH, Conditions, Race, Variant
-from dualcost.render.paper import sheet_markdown, sheets_text
-from dualcost.render.paper_latency import latency_csv, latency_json, latency_sheets
+from dualcost.render.paper.latency import latency_csv, latency_json, latency_sheets
+from dualcost.render.paper.tables import sheet_markdown, sheets_text
 
 CELLS = {
     fields["id"]: fields

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from paper_races import as_printed, backbone, raced
 from scipy.stats import rankdata
 
-from dualcost.measurement import Ratio
+from dualcost.lab.measurement import Ratio
 from dualcost.paper.correlation import ALL, correlations, spearman
 from dualcost.paper.latency import Backbone, Result, backbones
 from dualcost.paper.orderings import FAILS, HOLDS, WITHIN, Order, orders

@@ -14,15 +14,15 @@ from networks import quickly, replaced
 from test_rewrite import chain
 
 import dualcost
-from dualcost import plan
+from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode, IndivisibleError, UsageError
-from dualcost.exemption import Exemption
-from dualcost.kinds import KINDS
-from dualcost.profiles import profile
-from dualcost.race import Variant
-from dualcost.rewrite import BIASES, Indivisible, Rewrite, rewrite
-from dualcost.rule import Rule, Term
-from dualcost.tomlfile import quoted
+from dualcost.kinds.kinds import KINDS
+from dualcost.lab.race import Variant
+from dualcost.rewrite import plan
+from dualcost.rewrite.exemption import Exemption
+from dualcost.rewrite.rewrite import BIASES, Indivisible, Rewrite, rewrite
+from dualcost.rewrite.rule import Rule, Term
+from dualcost.toml import quoted
 
 MIXED = ("path=c1: het P=4", "path=c2: dsc", "path=c3: keep", "M>=64: G=2", "N=64: group G=16")
 

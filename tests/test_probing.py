@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dualcost.executed import convolution_op
-from dualcost.nn import probing
-from dualcost.nn.chains import chains
-from dualcost.nn.pace import Pace
-from dualcost.nn.probes import Probe
-from dualcost.nn.probing import FORMATS, Bench, Known, Link, Runner
-from dualcost.site import ConvSite
-from dualcost.workload import workload
+from dualcost.lab.child import probing
+from dualcost.lab.child.chains import chains
+from dualcost.lab.child.pace import Pace
+from dualcost.lab.child.probes import Probe
+from dualcost.lab.child.probing import FORMATS, Bench, Known, Link, Runner
+from dualcost.latency.workload import workload
+from dualcost.network.site import ConvSite
+from dualcost.rewrite.lowering import convolution_op
 
 
 @pytest.fixture

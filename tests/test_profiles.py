@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from networks import conv, linear, network, norm, plain, relu, site
 
-from dualcost import library
-from dualcost.cost import Cost, convention
+from dualcost.costs.profile import NEVER_RUN, REMOVED, TOTALLED, Profile, profile
 from dualcost.errors import IndivisibleError, UsageError
-from dualcost.kinds import KINDS
-from dualcost.profiles import NEVER_RUN, REMOVED, TOTALLED, Profile, profile
-from dualcost.rewrite import Rewrite
-from dualcost.site import Network, Parameter
-from dualcost.tracefile import SUFFIX
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.cost import Cost, convention
+from dualcost.network.site import Network, Parameter
+from dualcost.network.tracefile import SUFFIX
+from dualcost.rewrite.rewrite import Rewrite
 
 PACKAGED = [f"{origin}:{name}" for origin in library.ORIGINS for name in library.names(origin)]
 # Every sixth, and those with a trait of their own: shared heads, gates, 3-d, attention, aux heads.

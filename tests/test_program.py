@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from networks import quickly
 
-from dualcost.program import Limit, Program, Vector, nearest, solve
+from dualcost.search.fit.program import Limit, Program, Vector, nearest, solve
 
 
 @st.composite

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from session import PROMPT
 from update_docs import FIGURES, PICTURE, ROOT, output_of
 
-from dualcost import library
+from dualcost.library import networks as library
 
 COUNTERS = ("dualcost", "FlopCounterMode", "fvcore", "ptflops", "thop", "torchinfo", "calflops")
 

@@ -14,21 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_estimate import MACHINE, linear_calibration
 
-from dualcost import calibration as calibrations
-from dualcost import inquiry, library
-from dualcost.calibration import Calibration
 from dualcost.cli import run
 from dualcost.errors import ExitCode
-from dualcost.estimate import Timing, cold_share, site_seconds
-from dualcost.executed import executed
-from dualcost.explanation import WORTH, Alternative, ExplainedLayer, Steps, farthest
-from dualcost.kernel import TORCH, Kernel, Reorder, Step
-from dualcost.kinds import KINDS
-from dualcost.race import Variant
-from dualcost.reason import excesses, reason
-from dualcost.rewrite import Rewrite, rewrite
-from dualcost.site import ConvSite
-from dualcost.workload import workload
+from dualcost.kinds.kinds import KINDS
+from dualcost.lab import explain as inquiry
+from dualcost.lab.explanation import WORTH, Alternative, ExplainedLayer, Steps, farthest
+from dualcost.lab.onednn import TORCH, Kernel, Reorder, Step
+from dualcost.lab.race import Variant
+from dualcost.lab.reason import excesses, reason
+from dualcost.latency import calibration as calibrations
+from dualcost.latency.calibration import Calibration
+from dualcost.latency.estimate import Timing, cold_share, site_seconds
+from dualcost.latency.workload import workload
+from dualcost.library import networks as library
+from dualcost.network.site import ConvSite
+from dualcost.rewrite.lowering import executed
+from dualcost.rewrite.rewrite import Rewrite, rewrite
 
 SITE = ConvSite(
     M=64, N=64, kernel=(3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1),

@@ -18,20 +18,20 @@ from hypothesis import strategies as st
 from networks import asked, conv, dual_macs, mobile, network, norm, plain, quickly, site
 from test_estimate import linear_calibration
 
-from dualcost import calibration as calibrations
-from dualcost import library
-from dualcost.cost import CONVENTIONS, Cost
+from dualcost.costs.profile import REMOVED, Profile, Row, profile
+from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode
-from dualcost.latency import timed
-from dualcost.moduletree import Branch, frontier, module_tree
-from dualcost.profiles import REMOVED, Profile, Row, profile
+from dualcost.latency import calibration as calibrations
+from dualcost.library import networks as library
+from dualcost.network.cost import CONVENTIONS, Cost
+from dualcost.network.site import GROUPS, UNKNOWN, Network
 from dualcost.render.html.equations import worked
 from dualcost.render.html.page import network_page
 from dualcost.render.html.template import SCRIPTS
-from dualcost.reports import report
-from dualcost.rewrite import Rewrite
-from dualcost.site import GROUPS, UNKNOWN, Network
-from dualcost.substitution import substitutions
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.views.report import report
+from dualcost.views.substitution import substitutions
+from dualcost.views.tree import Branch, frontier, module_tree
 
 CALIBRATION = linear_calibration()
 SIDES = ("before", "after")

@@ -13,8 +13,8 @@ from browser import chromium
 from playwright.sync_api import Browser, Page
 from test_estimate import linear_calibration
 
-from dualcost import calibration as calibrations
 from dualcost.cli import run
+from dualcost.latency import calibration as calibrations
 
 WORDS = ("resnet50", "--conv", "dual", "--G", "4")
 PRODUCTS = ("convolution", "linear", "matmul")

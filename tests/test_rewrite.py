@@ -25,14 +25,14 @@ from networks import (
     site,
 )
 
-from dualcost.blocks import find_blocks
-from dualcost.cost import Cost
+from dualcost.costs.profile import profile
 from dualcost.errors import IndivisibleError, RuleError, UnknownNameError, UsageError
-from dualcost.exemption import Exemption
-from dualcost.kinds import KINDS
-from dualcost.profiles import profile
-from dualcost.rewrite import Indivisible, Replacement, Rewrite, Rewritten, rewrite
-from dualcost.site import Network
+from dualcost.kinds.kinds import KINDS
+from dualcost.network.blocks import find_blocks
+from dualcost.network.cost import Cost
+from dualcost.network.site import Network
+from dualcost.rewrite.exemption import Exemption
+from dualcost.rewrite.rewrite import Indivisible, Replacement, Rewrite, Rewritten, rewrite
 
 
 def chain(*channels: int, bias: bool = False) -> Network:

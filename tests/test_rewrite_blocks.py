@@ -19,13 +19,13 @@ from networks import (
     site,
 )
 
-from dualcost import library
-from dualcost.blocks import find_blocks
-from dualcost.cost import Cost
-from dualcost.kinds import KINDS
-from dualcost.profiles import REMOVED, Profile, profile
-from dualcost.rewrite import rewrite
-from dualcost.site import INVERTED_RESIDUAL, SEPARABLE, Network
+from dualcost.costs.profile import REMOVED, Profile, profile
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.blocks import find_blocks
+from dualcost.network.cost import Cost
+from dualcost.network.site import INVERTED_RESIDUAL, SEPARABLE, Network
+from dualcost.rewrite.rewrite import rewrite
 
 # --- finding blocks
 

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_estimate import linear_calibration
 
-from dualcost import calibration as calibrations
-from dualcost import library
 from dualcost.cli import run
+from dualcost.costs.profile import profile
+from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode, UsageError
-from dualcost.estimate import COMPUTE, MEMORY
-from dualcost.latency import timed
-from dualcost.profiles import profile
-from dualcost.render.figures import COLOURS, drawing
+from dualcost.latency import calibration as calibrations
+from dualcost.latency.estimate import COMPUTE, MEMORY
+from dualcost.library import networks as library
+from dualcost.network.site import Network
+from dualcost.render.figure import COLOURS, drawing
 from dualcost.render.roofline_figure import roofline_figure
-from dualcost.rewrite import Rewrite
-from dualcost.rooflines import Roof, folded, roofline
-from dualcost.site import Network
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.views.roofline import Roof, folded, roofline
 
 CALIBRATION = linear_calibration()
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from networks import quickly, site
 
 from dualcost.errors import RuleError, UnknownNameError, UsageError
-from dualcost.rule import NAMED_RULES, OPERATORS, READERS, Candidate, Rule, Term
-from dualcost.site import BLOCK_KINDS, ConvSite
+from dualcost.network.site import BLOCK_KINDS, ConvSite
+from dualcost.rewrite.rule import NAMED_RULES, OPERATORS, READERS, Candidate, Rule, Term
 
 PLAIN = Candidate("layer3.0.conv2", "Conv2d", "", False, site(64, 128))
 

@@ -14,15 +14,15 @@ from networks import quickly
 from torch import nn
 
 import dualcost
-from dualcost import library
-from dualcost.closedform import closed_form
-from dualcost.constraint import METRICS, Constraint, parsed
+from dualcost.costs.closedform import closed_form
+from dualcost.costs.metrics import METRICS, Constraint, parsed
+from dualcost.costs.profile import Profile, profile
 from dualcost.errors import DualcostError, ExitCode, IndivisibleError, UsageError
-from dualcost.nn.symbolic import symbolic_trace
-from dualcost.profiles import Profile, profile
-from dualcost.rewrite import Rewrite
-from dualcost.site import Network, TensorSpec
-from dualcost.solution import solve_divisor, solve_size
+from dualcost.library import networks as library
+from dualcost.network.site import Network, TensorSpec
+from dualcost.nn.trace.symbolic import symbolic_trace
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.search.solve import solve_divisor, solve_size
 from dualcost.units import BYTES, COUNT, parse_percent, parse_quantity
 
 
@@ -196,7 +196,7 @@ def test_the_largest_size_is_the_last_that_trying_finds(
 
 
 def test_the_largest_size_of_a_network_is_confirmed_by_tracing_it() -> None:
-    from dualcost.nn.trace import trace
+    from dualcost.nn.trace.trace import trace
 
     form = FORMS["resolution"]
     found = solve_size(form, parsed(["macs <= 500K"]), "resolution")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from torch import nn
 
-from dualcost import library
 from dualcost.errors import ModelError, UnknownNameError
-from dualcost.nn.sources import from_code, from_torchvision, from_zoo
-from dualcost.site import TensorSpec
+from dualcost.library import networks as library
+from dualcost.network.site import TensorSpec
+from dualcost.nn.sources.sources import from_code, from_torchvision, from_zoo
 
 IMAGE = (TensorSpec((1, 3, 8, 8)),)
 # what the models below cost: a 3x3 convolution of the image, from 3 channels to `width`

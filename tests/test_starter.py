@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import quickly
 
-from dualcost import library
 from dualcost.errors import ExitCode
 from dualcost.gate import config, metrics
-from dualcost.gate.starter import roomy
-from dualcost.site import UNKNOWN
+from dualcost.gate.init import roomy
+from dualcost.library import networks as library
+from dualcost.network.site import UNKNOWN
 
 
 @quickly

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from networks import quickly
 from test_imports import heavy_imports_of, running
 
-from dualcost import library, sweepfile
 from dualcost.errors import ExitCode, UsageError
-from dualcost.points import DONE, FAILED, UNFIT, Point, Swept
+from dualcost.library import networks as library
+from dualcost.search.sweep import file as sweepfile
+from dualcost.search.sweep import study
+from dualcost.search.sweep.rows import DONE, FAILED, UNFIT, Point, Swept
 
 BROKEN = """
 import torch
@@ -160,7 +162,7 @@ def test_bad_input_is_refused_before_the_work(
     (tmp_path / "folder.png").mkdir()
     for name in ("foreign.csv", "foreign.json"):
         (tmp_path / name).write_text("a,b\n1,2\n")
-    monkeypatch.setattr("dualcost.sweeps.run", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr(study, "run", lambda *_: pytest.fail("work was begun"))
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
     code, out, err = command("sweep", *arguments)
     assert (code, out) == (ExitCode.USAGE, "")
@@ -182,7 +184,7 @@ def loading(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]]
             loaded.append(model)
             return load(model, *arguments, **words)
 
-        monkeypatch.setattr("dualcost.library.load", watched)
+        monkeypatch.setattr(library, "load", watched)
         return loaded
 
     return install

@@ -12,16 +12,18 @@ from commands import Command
 from matplotlib.lines import Line2D
 from test_estimate import linear_calibration
 
-from dualcost import calibration as calibrations
-from dualcost import library, sweepfile, units
+from dualcost import units
 from dualcost.errors import ExitCode
-from dualcost.kinds import KINDS
-from dualcost.points import AXES, DONE, Swept
-from dualcost.render.figures import COLOURS, MARKS
-from dualcost.render.sweep_figure import sweep_figure
-from dualcost.render.sweep_plot import SIGNS, sweep_plot
-from dualcost.render.table import as_text
-from dualcost.sweeps import plan, run
+from dualcost.kinds.kinds import KINDS
+from dualcost.latency import calibration as calibrations
+from dualcost.library import networks as library
+from dualcost.render.figure import COLOURS, MARKS
+from dualcost.render.profile.table import as_text
+from dualcost.render.sweep.figure import sweep_figure
+from dualcost.render.sweep.plot import SIGNS, sweep_plot
+from dualcost.search.sweep import file as sweepfile
+from dualcost.search.sweep.rows import AXES, DONE, Swept
+from dualcost.search.sweep.study import plan, run
 
 
 def rows_of(*models: str, **words: Any) -> list[Swept]:
@@ -67,7 +69,7 @@ def test_labels_do_not_lie_on_each_other() -> None:
 
 
 def test_each_rule_has_a_line_of_its_own() -> None:
-    from dualcost.points import Replacing
+    from dualcost.search.sweep.rows import Replacing
 
     ways = [Replacing("default"), Replacing("stride-1")]
     figure = sweep_figure(rows_of("resnet18", kinds=["dual"], ways=ways), "params", "macs")

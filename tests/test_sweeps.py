@@ -15,19 +15,21 @@ from networks import conv, linear, network, quickly, site
 from test_estimate import linear_calibration
 
 import dualcost
-from dualcost import curve, library
-from dualcost.curve import Curve
+from dualcost.costs.profile import profile
+from dualcost.costs.timed import timed
 from dualcost.errors import ModelError, UsageError
-from dualcost.grid import sweep
-from dualcost.kinds import KINDS
-from dualcost.latency import timed
+from dualcost.kinds.kinds import KINDS
+from dualcost.library import networks as library
+from dualcost.network.site import Network, TensorSpec
+from dualcost.paper.sweep import paper_ways
 from dualcost.paper.tables import printed_rows
-from dualcost.points import DONE, FAILED, UNFIT, Point, Replacing, Swept, fronts
-from dualcost.profiles import profile
-from dualcost.rewrite import POLICIES
-from dualcost.site import Network, TensorSpec
-from dualcost.span import span
-from dualcost.sweeps import Study, plan, run
+from dualcost.rewrite.rewrite import POLICIES
+from dualcost.search.sweep import curve
+from dualcost.search.sweep.arrays import sweep
+from dualcost.search.sweep.curve import Curve
+from dualcost.search.sweep.rows import DONE, FAILED, UNFIT, Point, Replacing, Swept, fronts
+from dualcost.search.sweep.study import Study, plan, run
+from dualcost.units import span
 
 DIVISORS = (*range(1, 13), 16, 24, 32, 40, 48, 64, 128, 1024)
 COSTS = ("macs", "params", "traffic", "weight_bytes")
@@ -228,7 +230,10 @@ def rows_of(*models: str, load: Any = library.load, **words: Any) -> list[Swept]
 
 
 def test_without_a_model_the_costs_of_tables_v_and_vi_come_out() -> None:
-    rows = {(row.point.model, row.point.label): row for row in run(plan(()), library.load)}
+    rows = {
+        (row.point.model, row.point.label): row
+        for row in run(plan((), otherwise=paper_ways()), library.load)
+    }
     # four networks, each as it is, standard, dsc, and three kinds at six numbers
     assert len(rows) == 4 * (3 + 3 * 6)
     checked = 0

@@ -14,15 +14,15 @@ from sympy import floor, sympify
 from torch import nn
 
 from dualcost.errors import ModelError, TraceFileError, UsageError
-from dualcost.expression import parse, symbol
-from dualcost.guard import Guard, simplified
-from dualcost.kinds import kind
-from dualcost.nn.build import build
-from dualcost.nn.sources import Source, from_torchvision, from_zoo
-from dualcost.nn.symbolic import FixedSizeError, symbolic_trace
-from dualcost.nn.trace import trace
-from dualcost.site import Network, TensorSpec
-from dualcost.symbolic import SymbolicNetwork, dumped
+from dualcost.kinds.kinds import kind
+from dualcost.network.expression import parse, symbol
+from dualcost.network.guard import Guard, simplified
+from dualcost.network.site import Network, TensorSpec
+from dualcost.network.symbolic import SymbolicNetwork, dumped
+from dualcost.nn.sources.build import build
+from dualcost.nn.sources.sources import Source, from_torchvision, from_zoo
+from dualcost.nn.trace.symbolic import FixedSizeError, symbolic_trace
+from dualcost.nn.trace.trace import trace
 
 B, H, W = map(symbol, "BHW")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from commands import Command
 
-from dualcost import library
 from dualcost.cli.suggestion import TAKES
+from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode
-from dualcost.listing import listing
-from dualcost.profiles import profile
+from dualcost.library import networks as library
 from dualcost.render.glyphs import CELLS, aligned, bar, encodable, guides, shortened
+from dualcost.views.listing import listing
 
 DUAL = ("--conv", "dual", "--G", "4")
 ASKED = [

@@ -8,8 +8,8 @@ from commands import Command
 from models import counted, numel
 
 from dualcost.errors import ExitCode, UnknownNameError
-from dualcost.nn.build import build
-from dualcost.nn.sources import find, from_timm
+from dualcost.nn.sources.build import build
+from dualcost.nn.sources.sources import find, from_timm
 
 
 @pytest.mark.parametrize(

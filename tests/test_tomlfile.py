@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import quickly
 
 from dualcost.errors import UsageError
-from dualcost.tomlfile import parse, quoted, read, word
+from dualcost.toml import parse, quoted, read, word
 
 PATH = Path("some.toml")
 

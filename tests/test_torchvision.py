@@ -9,17 +9,17 @@ import torch
 from models import counted, floats, numel
 from torchvision import models
 
-from dualcost import library
-from dualcost.nn.build import build
-from dualcost.nn.sources import (
+from dualcost.costs.profile import profile
+from dualcost.library import networks as library
+from dualcost.network.site import NORM, Network, TensorSpec
+from dualcost.nn.sources.build import build
+from dualcost.nn.sources.sources import (
     CLIP_FRAMES,
     LARGE_IMAGE,
     from_torchvision,
     torchvision_names,
 )
-from dualcost.nn.trace import trace
-from dualcost.profiles import profile
-from dualcost.site import NORM, Network, TensorSpec
+from dualcost.nn.trace.trace import trace
 
 # weights.meta["_ops"] is GMACs with three decimals: convolutions, linear layers, matrix products
 GIGA, LAST_DECIMAL = 10**9, 10**6

@@ -17,8 +17,8 @@ from networks import quickly
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from dualcost.nn.trace import trace
-from dualcost.site import CONVOLUTION, UNKNOWN, ConvSite, TensorSpec
+from dualcost.network.site import CONVOLUTION, UNKNOWN, ConvSite, TensorSpec
+from dualcost.nn.trace.trace import trace
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 FUNCTIONS: dict[type[nn.Module], Callable[..., Tensor]] = {

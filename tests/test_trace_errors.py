@@ -12,8 +12,8 @@ from models import Forward, Tied, floats, numel, products, weight
 from torch import Tensor, nn
 
 from dualcost.errors import ModelError
-from dualcost.nn.trace import ValuesNeededError, trace
-from dualcost.site import TensorSpec
+from dualcost.network.site import TensorSpec
+from dualcost.nn.trace.trace import ValuesNeededError, trace
 
 # --- models that need values ----------------------------------------------------------------------
 

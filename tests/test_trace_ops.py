@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torchvision.ops import DeformConv2d
 
-from dualcost.nn.trace import trace
-from dualcost.site import CONVOLUTION, EMBEDDING, FREE, LINEAR, MATMUL, UNKNOWN, TensorSpec
+from dualcost.network.site import CONVOLUTION, EMBEDDING, FREE, LINEAR, MATMUL, UNKNOWN, TensorSpec
+from dualcost.nn.trace.trace import trace
 
 
 @dataclass(frozen=True)

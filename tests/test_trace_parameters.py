@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
-from dualcost.nn.trace import trace
-from dualcost.site import Parameter, TensorSpec
+from dualcost.network.site import Parameter, TensorSpec
+from dualcost.nn.trace.trace import trace
 
 
 def test_a_module_that_runs_twice_has_its_macs_twice_and_its_parameters_once() -> None:

@@ -20,9 +20,9 @@ from torch.nn.modules import module as torch_module
 from torch.nn.utils.parametrizations import weight_norm
 
 from dualcost.errors import ModelError
-from dualcost.nn.build import build
-from dualcost.nn.trace import trace
-from dualcost.site import TensorSpec
+from dualcost.network.site import TensorSpec
+from dualcost.nn.sources.build import build
+from dualcost.nn.trace.trace import trace
 
 
 class Busy(nn.Module):

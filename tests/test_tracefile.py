@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import conv, linear, network, networks, norm, quickly, relu, site
 
-from dualcost import library, tracefile
-from dualcost.blocks import find_blocks
 from dualcost.errors import OutputError, TraceFileError
-from dualcost.site import Network, Parameter
+from dualcost.library import networks as library
+from dualcost.network import tracefile
+from dualcost.network.blocks import find_blocks
+from dualcost.network.site import Network, Parameter
 
 # one folder serves all examples of a property: each writes its file anew
 in_one_folder = settings(quickly, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from dualcost.errors import ExitCode, UnknownNameError
 from dualcost.nn import count_module, count_op
-from dualcost.nn.rules import MODULE_RULES, OP_RULES
-from dualcost.nn.trace import trace
+from dualcost.nn.trace.rules import MODULE_RULES, OP_RULES
+from dualcost.nn.trace.trace import trace
 
 
 @pytest.fixture(autouse=True)

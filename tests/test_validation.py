@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from test_estimate import linear_calibration
 
-from dualcost import calibration as calibrations
-from dualcost import contest, library
-from dualcost.calibration import FORMATS
 from dualcost.cli import run
 from dualcost.errors import ExitCode
-from dualcost.estimate import estimate
-from dualcost.nn.machine import here
-from dualcost.race import Race
-from dualcost.rewrite import rewrite
-from dualcost.validation import HELD_OUT, validate
+from dualcost.lab import bench as contest
+from dualcost.lab.race import Race
+from dualcost.lab.validate import HELD_OUT, validate
+from dualcost.latency import calibration as calibrations
+from dualcost.latency.calibration import FORMATS
+from dualcost.latency.estimate import estimate
+from dualcost.library import networks as library
+from dualcost.nn.here import here
+from dualcost.rewrite.rewrite import rewrite
 
 SLOWER = 1.25  # every network takes so many times what is predicted
 

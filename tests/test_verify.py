@@ -17,20 +17,16 @@ from models import Forward, floats, integers, numel
 from torch import Tensor, nn
 from torchvision.ops import DeformConv2d
 
-from dualcost import library
+from dualcost.costs import profile as profiles
+from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode
-from dualcost.nn import counters, crosscheck, witnesses
-from dualcost.nn.crosscheck import (
-    AGREES,
-    EXPLAINED,
-    UNEXPLAINED,
-    Check,
-)
-from dualcost.nn.trace import trace
-from dualcost.nn.witnesses import FVCORE, NUMEL, TORCH, Witness
-from dualcost.profiles import profile
-from dualcost.rewrite import Rewrite
-from dualcost.site import Network, TensorSpec
+from dualcost.library import networks as library
+from dualcost.network.site import Network, TensorSpec
+from dualcost.nn.trace.trace import trace
+from dualcost.nn.verify import counters, crosscheck, witnesses
+from dualcost.nn.verify.crosscheck import AGREES, EXPLAINED, UNEXPLAINED, Check
+from dualcost.nn.verify.witnesses import FVCORE, NUMEL, TORCH, Witness
+from dualcost.rewrite.rewrite import Rewrite
 
 
 def checked(
@@ -253,7 +249,7 @@ def test_a_wrong_count_fails(inside: Command, monkeypatch: pytest.MonkeyPatch) -
         after = replace(first.after, macs=first.after.macs + 1)
         return replace(result, rows=(replace(first, after=after), *result.rows[1:]))
 
-    monkeypatch.setattr("dualcost.profiles.profile", wrong)
+    monkeypatch.setattr(profiles, "profile", wrong)
     code, out, _ = inside("verify", *ARGUMENTS)
     assert code == ExitCode.FAILED
     assert out.splitlines()[-1] == "1 agree, 2 unexplained, 1 explained"

@@ -16,10 +16,10 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from dualcost import __version__
 from dualcost.cli import pages
 from dualcost.cli.output import complain
 from dualcost.errors import DualcostError, ExitCode
+from dualcost.version import __version__
 
 # typer brings a click of its own, or uses the installed one, and exports only this error of it
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -73,7 +73,7 @@ def assembled(names: Iterable[str] = COMMANDS) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for name in names:
         file, function, panel = COMMANDS[name]
-        module = import_module(f"{__name__}.{file}")
+        module = import_module(f"{__name__}.commands.{file}")
         found = getattr(module, function)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, rich_help_panel=panel)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from dualcost.rule import Candidate, Rule
+    from dualcost.rewrite.rule import Candidate, Rule
 
 # a word, and what it means; "" where that is plain
 Words = list[tuple[str, str]]
@@ -38,24 +38,24 @@ def _of(
     return offered
 
 
-kinds = _of("kinds", "KINDS")
-conventions = _of("cost", "CONVENTIONS")
-biases = _of("rewrite", "BIASES")
+kinds = _of("kinds.kinds", "KINDS")
+conventions = _of("network.cost", "CONVENTIONS")
+biases = _of("rewrite.rewrite", "BIASES")
 units = _of("units", "UNIT_NAMES")
-devices = _of("cli.bench", "Device")
-forms = _of("cli.check", "FORMS")
-sorts = _of("listing", "SORTS")
-differences = _of("alignment", "SORTS")
-compared = _of("cli.compare", "SHOWN")
-axes = _of("points", "AXES")
+devices = _of("cli.commands.bench", "Device")
+forms = _of("cli.commands.check", "FORMS")
+sorts = _of("views.listing", "SORTS")
+differences = _of("views.alignment", "SORTS")
+compared = _of("cli.commands.compare", "SHOWN")
+axes = _of("search.sweep.rows", "AXES")
 metrics = _of("gate.metrics", "METRICS")
-variables = _of("solution", "VARIABLES")
-objectives = _of("fitted", "OBJECTIVES", about=str)
+variables = _of("search.solve", "VARIABLES")
+objectives = _of("search.fit.fitted", "OBJECTIVES", about=str)
 
 
 def policies(incomplete: str) -> Words:
     """What becomes of indivisible channels; the fallback with a number."""
-    from dualcost.rewrite import POLICIES
+    from dualcost.rewrite.rewrite import POLICIES
 
     return [(policy.replace(":N", ":8"), "") for policy in POLICIES]
 
@@ -88,7 +88,7 @@ def factories(incomplete: str) -> Words:
 
 def patterns(incomplete: str) -> Words:
     """What `list` takes: names, and all of one origin."""
-    from dualcost.library import ORIGINS
+    from dualcost.library.networks import ORIGINS
 
     return [(f"{origin}:*", "") for origin in ORIGINS] + [
         (name, "") for name in _networks(incomplete)
@@ -97,7 +97,7 @@ def patterns(incomplete: str) -> Words:
 
 def _networks(incomplete: str) -> Iterator[str]:
     """Bare names; names with their origin once that is begun: a lone "zoo:" would end the word."""
-    from dualcost import library
+    from dualcost.library import networks as library
 
     for origin in library.ORIGINS:
         yield from library.names(origin)
@@ -126,8 +126,8 @@ def _in_this_folder(*endings: str) -> list[str]:
 
 def contenders(context: typer.Context, incomplete: str) -> Words:
     """Sides of a comparison: models, models with a kind and where, plans, and reports."""
-    from dualcost.kinds import KINDS
-    from dualcost.rule import NAMED_RULES
+    from dualcost.kinds.kinds import KINDS
+    from dualcost.rewrite.rule import NAMED_RULES
 
     model, plus, _ = incomplete.rpartition("+")
     if not plus:
@@ -145,7 +145,7 @@ def contenders(context: typer.Context, incomplete: str) -> Words:
 
 def variants(context: typer.Context, incomplete: str) -> Words:
     """What `bench --conv` takes: "dual:4", or "dsc" of a kind without a number."""
-    from dualcost.kinds import KINDS
+    from dualcost.kinds.kinds import KINDS
 
     found: Words = []
     for kind in KINDS.values():
@@ -171,8 +171,8 @@ def divisors(context: typer.Context) -> Words:
 
 def _divisors(model: str, rule: str) -> list[int]:
     """Those of a network that is at hand; the paper's, if it is not."""
-    from dualcost.points import DOUBLING
-    from dualcost.rule import Rule
+    from dualcost.rewrite.rule import Rule
+    from dualcost.search.sweep.rows import DOUBLING
 
     read = Rule.parse(rule)
     sites = [one.site for one in _sites(model, read) if read.refusal(one) is None]
@@ -184,8 +184,8 @@ def _divisors(model: str, rule: str) -> list[int]:
 
 def rules(context: typer.Context, incomplete: str) -> Words:
     """Named rules, and terms with the values that the model's sites have; the last is begun."""
-    from dualcost.rule import NAMED_RULES, READERS, Rule
-    from dualcost.site import BLOCK_KINDS
+    from dualcost.network.site import BLOCK_KINDS
+    from dualcost.rewrite.rule import NAMED_RULES, READERS, Rule
 
     head, space, begun = incomplete.rpartition(" ")
     field, equals, value = begun.partition("=")
@@ -204,7 +204,7 @@ def rules(context: typer.Context, incomplete: str) -> Words:
 
 def _usual(field: str) -> list[str]:
     """Values of a field, where no model says which there are."""
-    from dualcost.site import BLOCK_KINDS
+    from dualcost.network.site import BLOCK_KINDS
 
     if field in ("first", "transposed", "bias"):
         return ["yes", "no"]
@@ -227,7 +227,7 @@ def _level(paths: Iterable[str], begun: str) -> list[str]:
 
 def exceptions(context: typer.Context, incomplete: str) -> Words:
     """A rule, and after its colon what becomes of the site there."""
-    from dualcost.kinds import KINDS
+    from dualcost.kinds.kinds import KINDS
 
     rule, colon, _ = incomplete.partition(":")
     if not colon:
@@ -250,14 +250,14 @@ def configured(context: typer.Context) -> Words:
 
 def cached(incomplete: str) -> Words:
     """The networks in the user's cache."""
-    from dualcost import cache
+    from dualcost.library import cache
 
     return [(entry.network, ", ".join(entry.inputs)) for entry in cache.entries() if entry.network]
 
 
 def parts_of_paper(incomplete: str) -> Words:
     """What `paper` takes."""
-    from dualcost.cli.paper import CLAIMS, LATENCY, PLOT
+    from dualcost.paper.parts import CLAIMS, LATENCY, PLOT
     from dualcost.paper.tables import TABLES, TITLES
 
     tables = [(f"table{number}", TITLES[name]) for number, name in enumerate(TABLES, 1)]
@@ -266,9 +266,9 @@ def parts_of_paper(incomplete: str) -> Words:
 
 def _sites(model: str, rule: Rule) -> list[Candidate]:
     """What a rule is asked about in a network; nothing, if that would have to be traced."""
-    from dualcost import library
     from dualcost.errors import DualcostError
-    from dualcost.rewrite import candidates
+    from dualcost.library import networks as library
+    from dualcost.rewrite.rewrite import candidates
 
     try:
         if not library.at_hand(model):

@@ -11,8 +11,8 @@ import typer
 from dualcost.cli import candidates
 
 if TYPE_CHECKING:
-    from dualcost.calibration import Calibration
-    from dualcost.rewrite import Rewrite
+    from dualcost.latency.calibration import Calibration
+    from dualcost.rewrite.rewrite import Rewrite
 
 INPUT, COUNTED = "Which input", "What is counted"
 REWRITE = "What if"
@@ -218,11 +218,11 @@ def asked(
             plan cannot be read.
     """
     from dualcost.errors import UsageError
-    from dualcost.rewrite import Rewrite
+    from dualcost.rewrite.rewrite import Rewrite
 
     if plan is not None:
         check_alone(plan, conv, groups, parts, where, but, indivisible, bias)
-        from dualcost.plan import read
+        from dualcost.rewrite.plan import read
 
         return read(plan)
     if conv is not None:
@@ -303,11 +303,11 @@ def calibrated(path: Path | None, any_machine: bool) -> Calibration:
         UsageError: the file cannot be read, or it is of another machine, and that is not allowed.
         UnmeasuredError: this machine has not been calibrated.
     """
-    from dualcost.calibration import check_machine, read
+    from dualcost.latency.calibration import check_machine, read
 
     found = read(path)
     if not any_machine:
-        from dualcost.nn.machine import here
+        from dualcost.nn.here import here
 
         check_machine(found, here(found.machine.threads))
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 from dualcost.errors import ExitCode
-from dualcost.manual import Entry, Page, Panel
+from dualcost.render.manual.page import Entry, Page, Panel
 
 ARGUMENTS, OPTIONS, COMMANDS, EXIT_CODES = "Arguments", "Options", "Commands", "Exit codes"
 CODES = {
@@ -45,7 +45,7 @@ class Group(TyperGroup):
 
 
 def _shown(command: Any, context: Any) -> str:
-    from dualcost.render.help import help_text
+    from dualcost.render.manual.help import help_text
 
     return help_text(page(command, context))
 

@@ -14,7 +14,7 @@ from dualcost.errors import UsageError
 from dualcost.files import write_atomically
 
 if TYPE_CHECKING:
-    from dualcost.points import Swept
+    from dualcost.search.sweep.rows import Swept
 
 TABLE, JSON, CSV, MARKDOWN = "table", "json", "csv", "markdown"
 ENDINGS = {".json": JSON, ".csv": CSV, ".md": MARKDOWN}
@@ -61,8 +61,8 @@ class Stream:
         front: tuple[str, str] | None = None,
         latency: bool = False,
     ) -> None:
-        from dualcost import sweepfile
-        from dualcost.points import DONE
+        from dualcost.search.sweep import file as sweepfile
+        from dualcost.search.sweep.rows import DONE
 
         self.form = form
         self.path = output or resume
@@ -81,7 +81,7 @@ class Stream:
 
     def __enter__(self) -> Stream:
         if self.form == TABLE:
-            from dualcost.render.sweep import Table
+            from dualcost.render.sweep.rows import Table
 
             self._table = Table(self.latency)
         start = self._start() + "".join(map(self._text, self.resumed))
@@ -123,43 +123,43 @@ class Stream:
             file.flush()
 
     def _start(self) -> str:
-        from dualcost import sweepfile
+        from dualcost.search.sweep import file as sweepfile
 
         if self.form == JSON:
             return sweepfile.json_start()
         if self.form == CSV:
             return sweepfile.CSV_START
         if self.form == MARKDOWN:
-            from dualcost.render.sweep import markdown_start
+            from dualcost.render.sweep.rows import markdown_start
 
             return markdown_start(self.latency)
         return ""
 
     def _text(self, row: Swept) -> str:
-        from dualcost import sweepfile
+        from dualcost.search.sweep import file as sweepfile
 
         self._written += 1
         if self.form == JSON:
             return sweepfile.json_row(row, first=self._written == 1)
         if self.form == CSV:
             return sweepfile.csv_row(row)
-        from dualcost.render import sweep
+        from dualcost.render.sweep import rows as sweep
 
         if self.form == MARKDOWN:
             return sweep.markdown_row(row, self.latency)
         from rich.console import Group
 
-        from dualcost.render.table import as_text
+        from dualcost.render.profile.table import as_text
 
         return as_text(lambda width: Group(*self._table.lines(row, width)), self.path)
 
     def _end(self) -> str:
-        from dualcost import sweepfile
+        from dualcost.search.sweep import file as sweepfile
 
         return sweepfile.JSON_END if self.form == JSON else ""
 
     def _release(self, front: tuple[str, str]) -> None:
-        from dualcost.points import AXES, FAILED, fronts
+        from dualcost.search.sweep.rows import AXES, FAILED, fronts
 
         kept = set(fronts(self._held, *(AXES[metric] for metric in front)))
         for row in self._held:
@@ -168,8 +168,8 @@ class Stream:
 
     def _report(self, interrupted: bool) -> None:
         """What became of the points, on standard error, if that is not plain to see."""
-        from dualcost.points import DONE, FAILED, UNFIT
-        from dualcost.render.sweep import summary
+        from dualcost.render.sweep.rows import summary
+        from dualcost.search.sweep.rows import DONE, FAILED, UNFIT
 
         counts = [self._statuses[status] for status in (DONE, UNFIT, FAILED)]
         kept = f", {len(self.resumed)} kept from before" if self.resumed else ""

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
 
-from dualcost import library
-from dualcost.allowance import budgets as parsed
-from dualcost.cost import Convention, convention
 from dualcost.errors import UsageError
-from dualcost.fitted import LAYERS, Fitted, Wish
-from dualcost.fitting import fit
 from dualcost.gate.appraisal import of_profile
 from dualcost.gate.budget import FAIL, Verdict, judge
 from dualcost.gate.config import Model
 from dualcost.gate.metrics import dimension, said
-from dualcost.site import Network
+from dualcost.library import networks as library
+from dualcost.network.cost import Convention, convention
+from dualcost.network.site import Network
+from dualcost.search.fit.budget import budgets as parsed
+from dualcost.search.fit.fit import fit
+from dualcost.search.fit.fitted import LAYERS, Fitted, Wish
 from dualcost.units import BYTES
 
 FITTED = ("params", "macs", "flops", "weight-bytes", "traffic")

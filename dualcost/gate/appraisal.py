@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dualcost import library
-from dualcost.cost import convention
+from dualcost.costs.profile import Profile, profile
 from dualcost.errors import DualcostError
 from dualcost.gate import metrics
 from dualcost.gate.config import Model
 from dualcost.gate.limit import Limit
 from dualcost.gate.snapshot import Snapshot, snapshot
-from dualcost.profiles import Profile, profile
-from dualcost.race import Conditions, Variant
+from dualcost.lab.race import Conditions, Variant
+from dualcost.library import networks as library
+from dualcost.network.cost import convention
 
 LATENCY_BUDGET_S = 10.0
 
@@ -132,7 +132,7 @@ def timed(model: Model) -> Iterable[Limit]:
 
 def _raced(model: Model, limit: Limit, announce: library.Announce, budget_s: float) -> Time:
     """Let the model run in turn with itself before its rewrite."""
-    from dualcost import contest
+    from dualcost.lab import bench as contest
     from dualcost.units import duration
 
     device = limit.metric.rpartition(".")[2]
@@ -160,9 +160,9 @@ def _variant(model: Model) -> Variant:
 
 
 def _predicted(model: Model, announce: library.Announce) -> Time:
-    from dualcost.estimate import estimate
-    from dualcost.nn.machine import own_calibration
-    from dualcost.rewrite import rewrite
+    from dualcost.latency.estimate import estimate
+    from dualcost.nn.here import own_calibration
+    from dualcost.rewrite.rewrite import rewrite
 
     learnt = own_calibration()
     network = library.load(model.target, model.inputs, None, announce, model.example, model.rules)

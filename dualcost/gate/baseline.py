@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dualcost.errors import DualcostError, UnmeasuredError, UsageError
-from dualcost.gate import config, lock
+from dualcost.gate import config
+from dualcost.gate import lockfile as lock
 from dualcost.gate.appraisal import Appraisal
 from dualcost.gate.config import Config
 from dualcost.gate.snapshot import Snapshot
 from dualcost.gate.survey import survey
-from dualcost.library import Announce
+from dualcost.library.networks import Announce
 
 GIT = "git:"
 REPORT_SCHEMA = 1

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dualcost import plan, tomlfile
-from dualcost.cost import convention as named_convention
+from dualcost import toml as tomlfile
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.gate import limit, metrics
 from dualcost.gate.limit import OFF, Allowance, LayerLimits, Limit
-from dualcost.rewrite import Rewrite
-from dualcost.section import Section
-from dualcost.site import TensorSpec
-from dualcost.tomlfile import Key, TomlFile
+from dualcost.network.cost import convention as named_convention
+from dualcost.network.site import TensorSpec
+from dualcost.rewrite import plan
+from dualcost.rewrite.rewrite import Rewrite
+from dualcost.toml import Key, Section, TomlFile
 
 SCHEMA = 1
 FILES = ("dualcost.toml", "pyproject.toml")

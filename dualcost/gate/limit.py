@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dualcost.gate import metrics
-from dualcost.section import Section
+from dualcost.toml import Section
 from dualcost.units import parse_percent
 
 OFF, WARN, ERROR = "off", "warn", "error"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from dualcost import constraint
-from dualcost.constraint import Metric
-from dualcost.cost import Cost
+from dualcost.costs import metrics as constraint
+from dualcost.costs.metrics import Metric
+from dualcost.costs.profile import Profile
 from dualcost.errors import UnknownNameError, UsageError
-from dualcost.profiles import Profile
+from dualcost.network.cost import Cost
 from dualcost.units import BYTES, COUNT, count, duration, memory, parse_percent, parse_quantity
 
 SHARE, SECONDS = "share", "seconds"

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from dualcost.cost import Cost
+from dualcost.costs.profile import Profile
 from dualcost.gate import metrics
-from dualcost.profiles import Profile
+from dualcost.network.cost import Cost
 
 ROOT = "(root)"  # how the path of the model itself is written
 DIGEST = 16  # hexadecimal digits of a structure

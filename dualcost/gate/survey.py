@@ -18,13 +18,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dualcost import child
 from dualcost.errors import DualcostError, ModelError, UnmeasuredError, UsageError
 from dualcost.gate import advice, appraisal, config
 from dualcost.gate.advice import Wanted
 from dualcost.gate.appraisal import Appraisal, Time
 from dualcost.gate.config import Config, Model
-from dualcost.library import Announce
+from dualcost.lab import process as child
+from dualcost.library.networks import Announce
 
 Found = Mapping[str, Appraisal | DualcostError]
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dualcost.nn.blocks import (
+    from dualcost.nn.layers.blocks import (
         DepthwiseSeparableConv2d,
         DualConv2d,
         GroupConv2d,
         HetConv2d,
         RecipeConv2d,
     )
-    from dualcost.nn.rules import count_module, count_op
+    from dualcost.nn.trace.rules import count_module, count_op
 
 __all__ = [
     "DepthwiseSeparableConv2d",
@@ -30,7 +30,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from dualcost.nn import blocks, rules
+        from dualcost.nn.layers import blocks
+        from dualcost.nn.trace import rules
 
         return getattr(rules if name.startswith("count_") else blocks, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from dualcost.kinds import KINDS
+from dualcost.kinds.kinds import KINDS
 from dualcost.paper.comparison import ComparedRow
 
 HOLDS, FAILS, WORDS_ONLY = "holds", "does not hold", "states no figure"

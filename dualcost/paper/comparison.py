@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dualcost.cost import CONVENTIONS, Cost
+from dualcost.costs.profile import profile
+from dualcost.network.cost import CONVENTIONS, Cost
+from dualcost.network.site import Network
 from dualcost.paper.tables import EXPLANATIONS, Printed, PrintedRow
-from dualcost.profiles import profile
-from dualcost.site import Network
 
 AGREES, DIFFERS, DISAGREES, QUOTED = "agrees", "differs", "disagrees", "quoted"
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from dualcost.errors import UnmeasuredError
-from dualcost.measurement import Comparison, Ratio, Run, Standing
+from dualcost.lab.measurement import Comparison, Ratio, Run, Standing
+from dualcost.lab.race import Variant
 from dualcost.paper.tables import PrintedRow, printed_rows
-from dualcost.race import Variant
 
 TIMED = ("V", "VI", "VII")  # the tables that print times
 PRINTED = {"cpu": "cpu_ms", "cuda": "gpu_ms"}  # the column of each device

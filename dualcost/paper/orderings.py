@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dualcost.measurement import Ratio
+from dualcost.lab.measurement import Ratio
 from dualcost.paper.latency import Entry, Result
 
 HOLDS, FAILS, WITHIN = "holds here", "does not hold here", "within the interval"

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dualcost import units
-from dualcost.cache import Entry
-from dualcost.render.table import plain_table
+from dualcost.library.cache import Entry
+from dualcost.render.profile.table import plain_table
 
 SCHEMA = 1
 NAMED = 12  # characters of the name of a damaged file; JSON has them all

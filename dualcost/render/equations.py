@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sympy import Symbol, latex, pretty
 
-from dualcost.equations import SYMBOLS, Equation
+from dualcost.kinds.equations import SYMBOLS, Equation
 
 SCHEMA = 1
 

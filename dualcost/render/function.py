@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from json import dumps
 from math import lcm
 
-from dualcost import __version__
-from dualcost.closedform import METRICS, ClosedForm
-from dualcost.expression import python
-from dualcost.terms import Sum
+from dualcost.costs.closedform import METRICS, ClosedForm
+from dualcost.costs.sums import Sum
+from dualcost.network.expression import python
+from dualcost.version import __version__
 
 _TESTS = {"Eq": "==", "Ne": "!=", "Ge": ">=", "Gt": ">", "Le": "<=", "Lt": "<"}
 CHECK = '''\

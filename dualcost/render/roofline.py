@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dualcost import __version__, units
-from dualcost.render.table import plain_table
-from dualcost.rooflines import PlacedLayer, Point, Roof, Roofline
+from dualcost import units
+from dualcost.render.profile.table import plain_table
+from dualcost.version import __version__
+from dualcost.views.roofline import PlacedLayer, Point, Roof, Roofline
 
 SCHEMA = 1
 GIGA = 1e9

@@ -7,9 +7,9 @@ from math import pi, sqrt
 from typing import TYPE_CHECKING
 
 from dualcost import units
-from dualcost.render.figures import COLOURS, new_figure
+from dualcost.render.figure import COLOURS, new_figure
 from dualcost.render.roofline import compute_peak, memory_peak
-from dualcost.rooflines import PlacedLayer, Point, Roofline, folded
+from dualcost.views.roofline import PlacedLayer, Point, Roofline, folded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

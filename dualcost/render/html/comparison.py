@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from dualcost import __version__, units
-from dualcost.alignment import TOTALS, Alignment, Line
-from dualcost.contender import Layer
-from dualcost.cost import UNIT
-from dualcost.render.alignment import IN_BYTES, TITLES, line_kind, line_name
+from dualcost import units
+from dualcost.network.cost import UNIT
+from dualcost.render.compare import IN_BYTES, TITLES, line_kind, line_name
 from dualcost.render.html import summary
 from dualcost.render.html.table import Cell, Heading, Table
 from dualcost.render.html.table import Line as TableLine
 from dualcost.render.html.template import rendered
+from dualcost.version import __version__
+from dualcost.views.alignment import TOTALS, Alignment, Line
+from dualcost.views.side import Layer
 
 SHOWN = ("macs", "params", "traffic")
 FILTERS = (("", "all lines"), ("d", "what differs"), ("l", "layers that multiply"))

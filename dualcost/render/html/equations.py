@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dualcost import units
-from dualcost.cost import ratio
-from dualcost.substitution import Substitution, equation_of
+from dualcost.network.cost import ratio
+from dualcost.views.substitution import Substitution, equation_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dualcost import units
-from dualcost.cost import ratio
-from dualcost.estimate import Timing
-from dualcost.moduletree import Branch
-from dualcost.profiles import REMOVED, Profile, Row
-from dualcost.render.columns import COLUMNS
+from dualcost.costs.profile import REMOVED, Profile, Row
+from dualcost.latency.estimate import Timing
+from dualcost.network.cost import ratio
+from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN
 from dualcost.render.html.table import Cell, Column, Exact, Heading, Line, Table
-from dualcost.reports import Report
-from dualcost.site import CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN
+from dualcost.render.profile.columns import COLUMNS
+from dualcost.views.report import Report
+from dualcost.views.tree import Branch
 
 # What the tables of a terminal say of a row, by the title of their column.
 TEXTS = {column.title: column.text for column in COLUMNS}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from dualcost import __version__
-from dualcost.profiles import REMOVED, TOTALLED
-from dualcost.render import heading
+from dualcost.costs.profile import REMOVED, TOTALLED
+from dualcost.network.site import CONVOLUTION
 from dualcost.render.html.equations import worked
 from dualcost.render.html.layers import layers_table
 from dualcost.render.html.roofline import drawing
 from dualcost.render.html.summary import bars, quantities
 from dualcost.render.html.table import Table
 from dualcost.render.html.template import KINDS, rendered
+from dualcost.render.profile import heading
 from dualcost.render.roofline import peaks
-from dualcost.render.verification import NAMES, Verification, conclusion
-from dualcost.reports import Report
-from dualcost.site import CONVOLUTION
+from dualcost.render.verify import NAMES, Verification, conclusion
+from dualcost.version import __version__
+from dualcost.views.report import Report
 
 SECTIONS = (
     ("summary", "Summary"),

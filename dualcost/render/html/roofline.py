@@ -8,7 +8,7 @@ from math import ceil, floor, log10, sqrt
 
 from dualcost import units
 from dualcost.render.roofline import compute_peak, memory_peak
-from dualcost.rooflines import PlacedLayer, Point, Roofline, folded
+from dualcost.views.roofline import PlacedLayer, Point, Roofline, folded
 
 WIDTH, HEIGHT = 860, 460
 LEFT, RIGHT, TOP, BOTTOM = 76, 16, 28, 52

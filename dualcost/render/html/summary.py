@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualcost import units
-from dualcost.moduletree import Branch
-from dualcost.profiles import Profile
+from dualcost.costs.profile import Profile
+from dualcost.views.tree import Branch
 
 
 @dataclass(frozen=True)

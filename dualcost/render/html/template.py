@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dualcost.render.figures import COLOURS
+from dualcost.render.figure import COLOURS
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,0 +1,321 @@
+"""`dualcost sweep`: many profiles, row by row, and a figure of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dualcost.cli import candidates, options, pages
+from dualcost.cli.output import announce, deliver
+from dualcost.cli.stream import Stream, form_of
+from dualcost.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from dualcost.latency.calibration import Calibration
+    from dualcost.search.sweep.rows import Swept
+    from dualcost.search.sweep.study import Study
+
+EXAMPLES = (
+    ("dualcost sweep", "the paper's ImageNet networks, every kind and G"),
+    (
+        "dualcost sweep resnet50 vgg16 --conv dual,group,het --G 1..32 --plot",
+        "two networks, and a plot in the terminal",
+    ),
+    (
+        "dualcost sweep resnet50 --input 1x3x160x160 --input 1x3x224x224 --plot sizes.svg",
+        "two sizes of input, and a figure",
+    ),
+    (
+        "dualcost sweep model.py:make --input 1x3x64x64 --conv dual --G 2..8:2 --resume sweep.csv",
+        "a long one, which goes on where it was stopped",
+    ),
+)
+
+RUN = "How it runs"
+TERMINAL = "-"
+
+
+class SweepCommand(pages.Command):
+    """A command whose --plot may stand without a file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read `--plot` as `--plot -`, unless a word with an ending (and no colon) follows."""
+        words: list[str] = []
+        for index, word in enumerate(args):
+            words.append(word)
+            if word == "--plot":
+                following = args[index + 1] if index + 1 < len(args) else ""
+                if following.startswith("-") or ":" in following or not Path(following).suffix:
+                    words.append(TERMINAL)
+        return super().parse_args(ctx, words)
+
+
+COMMAND = SweepCommand
+
+
+def sweep(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names as for `profile`; none: the paper's ImageNet networks, by its rules.",
+            metavar="[MODEL]...",
+            autocompletion=candidates.models,
+            show_default=False,
+        ),
+    ] = None,
+    input: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A size, as 1x3x224x224; may be repeated. Tensors of one input: ids=…,mask=….",
+            metavar="SHAPE",
+            rich_help_panel=options.INPUT,
+        ),
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Batches, as 1,8.", metavar="SPAN", rich_help_panel=options.INPUT),
+    ] = None,
+    convention: options.Convention = "torch",
+    conv: Annotated[
+        str | None,
+        typer.Option(
+            help="Kinds, as dual,group,het; by default all.",
+            metavar="KINDS",
+            autocompletion=candidates.several_kinds,
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = None,
+    groups: Annotated[
+        str,
+        typer.Option(
+            "--G",
+            help="1,2,4, or 1..32 (doubling), or 1..32:1 (in steps of 1).",
+            metavar="SPAN",
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = "1..32",
+    parts: Annotated[
+        str | None,
+        typer.Option(
+            "--P",
+            help="The same for het; by default the values of --G.",
+            metavar="SPAN",
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which sites, as for profile; each further --where is swept too.",
+            metavar="RULE",
+            autocompletion=candidates.rules,
+            rich_help_panel=options.REWRITE,
+        ),
+    ] = None,
+    but: options.But = None,
+    indivisible: options.Policy = "refuse",
+    bias: options.Bias = "keep",
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency",
+            help="Predict latencies on this machine (see `calibrate`).",
+            rich_help_panel=options.VIEW,
+        ),
+    ] = False,
+    calibration: options.CalibrationFile = None,
+    any_machine: options.AnyMachine = False,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="Keep the rows of each model and input that no other beats in both --x and --y.",
+            rich_help_panel=options.VIEW,
+        ),
+    ] = False,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            help="Plot to a .png, .svg or .pdf file; without FILE in the terminal.",
+            metavar="[FILE]",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    x: Annotated[
+        str,
+        typer.Option(
+            "--x",
+            help="params, macs, traffic, weights, peak or latency.",
+            metavar="METRIC",
+            autocompletion=candidates.axes,
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "params",
+    y: Annotated[
+        str,
+        typer.Option(
+            "--y",
+            help="The same, upwards.",
+            metavar="METRIC",
+            autocompletion=candidates.axes,
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "macs",
+    json: options.Json = False,
+    csv: options.Csv = False,
+    markdown: options.Markdown = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write to a file, row by row; its ending may say the form.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write to this .csv or .json file, and leave out what it has already.",
+            metavar="FILE",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(help="Trace so many models at a time.", min=1, rich_help_panel=RUN),
+    ] = 1,
+    debug: options.Debug = False,
+) -> None:
+    """Profile many variants, row by row.
+
+    They are models × kinds × G or P × inputs × batches × rules.
+
+    Rows come as they are known. A G or P that does not fit a model is a row with the reason. So is
+    a model that cannot be traced: the others go on, and the exit code is 1.
+    """
+    from dualcost.kinds.kinds import KINDS
+    from dualcost.paper.sweep import paper_ways
+    from dualcost.search.sweep.rows import FAILED, Replacing
+    from dualcost.search.sweep.study import plan
+    from dualcost.units import span
+
+    form = form_of({"json": json, "csv": csv, "markdown": markdown}, output, resume)
+    rules = where if where is not None else ["default"]
+    if not models and (where or but or indivisible != "refuse" or bias != "keep"):
+        raise UsageError(
+            "without a model the paper's networks are swept, each by the paper's rule",
+            "name them, or leave --where, --but, --indivisible and --bias out",
+        )
+    if pareto and resume:
+        raise UsageError("--resume needs all rows, --pareto keeps some", "leave one of them out")
+    _check_axes(x, y, latency)
+    _check_plot(plot, shown=form == "table" or output is not None or resume is not None)
+    studies = plan(
+        models or (),
+        conv.split(",") if conv is not None else tuple(KINDS),
+        span(groups, "--G"),
+        span(parts, "--P") if parts is not None else (),
+        sizes=input or (),
+        batches=span(batch, "--batch") if batch is not None else (),
+        ways=[Replacing(rule, indivisible, bias, tuple(but or ())) for rule in rules],
+        convention=convention,
+        otherwise=paper_ways(),
+    )
+    _check_names(models or ())
+    if not latency:
+        options.uncalibrated(calibration, any_machine, False, "add --latency")
+    learnt = options.calibrated(calibration, any_machine) if latency else None
+    stream = Stream(form, output, resume, (x, y) if pareto else None, latency)
+    rows = _stream(studies, stream, jobs, learnt)
+    _draw(rows, plot, x, y)
+    if any(row.status == FAILED for row in rows):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _check_axes(x: str, y: str, latency: bool) -> None:
+    """Refuse a metric that no row will have."""
+    from dualcost.errors import UnknownNameError
+    from dualcost.search.sweep.rows import AXES, LATENCY
+
+    for metric in (x, y):
+        if metric not in AXES:
+            raise UnknownNameError("metric", metric, AXES)
+        if metric == LATENCY and not latency:
+            raise UsageError("latencies are not predicted", "add --latency")
+
+
+def _check_plot(plot: str | None, shown: bool) -> None:
+    """Refuse before the work what could not be plotted after it."""
+    if plot == TERMINAL and not shown:
+        raise UsageError(
+            "a plot in the terminal would stand among the rows", "give --plot or -o a file"
+        )
+    if plot not in (None, TERMINAL):
+        from dualcost.files import check_writable
+        from dualcost.render.figure import check_format
+
+        check_format(Path(plot))
+        check_writable(Path(plot))
+
+
+def _check_names(models: list[str] | tuple[str, ...]) -> None:
+    """Refuse a name that nothing has, before hours of work and not after them."""
+    from dualcost.library import networks as library
+
+    for model in models:
+        if ":" not in model and not any(model in library.names(o) for o in library.ORIGINS):
+            library.load(model, announce=announce)
+
+
+def _stream(
+    studies: tuple[Study, ...], stream: Stream, jobs: int, calibration: Calibration | None
+) -> list[Swept]:
+    """Run what is not done yet; Ctrl-C keeps what is."""
+    from functools import partial
+
+    from dualcost.cli.progress import watching
+    from dualcost.library import networks as library
+    from dualcost.search.sweep.study import run
+
+    rows = list(stream.resumed)
+    done = frozenset(row.point for row in rows)
+    total = sum(map(len, studies))
+    with stream, watching(total, "sweeping") as (advance, say):
+        load = library.load if jobs > 1 else partial(library.load, announce=say)
+        advance(len(rows))
+        for row in run(studies, load, jobs, done, calibration):
+            stream.add(row)
+            rows.append(row)
+            advance(1)
+    return rows
+
+
+def _at(row: Swept, x: str, y: str) -> tuple[float | None, float | None]:
+    from dualcost.search.sweep.rows import AXES
+
+    return getattr(row, AXES[x]), getattr(row, AXES[y])
+
+
+def _draw(rows: list[Swept], plot: str | None, x: str, y: str) -> None:
+    from dualcost.search.sweep.rows import DONE
+
+    costed = [row for row in rows if row.status == DONE and None not in _at(row, x, y)]
+    if plot is None:
+        return
+    if not costed:
+        announce("nothing to plot")
+    elif plot == TERMINAL:
+        from dualcost.render.profile.table import as_text
+        from dualcost.render.sweep.plot import sweep_plot
+
+        deliver("\n" + as_text(lambda width: sweep_plot(costed, x, y, min(width, 100)), None), None)
+    else:
+        from dualcost.render.figure import drawing, save
+        from dualcost.render.sweep.figure import sweep_figure
+
+        with drawing():
+            save(sweep_figure(costed, x, y), Path(plot))
+        announce(f"wrote {plot}")

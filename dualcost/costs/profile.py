@@ -1,0 +1,401 @@
+"""Network × rewrite × convention → Profile: rows, and totals that the rows add up to. The centre.
+
+(The file is not called `profile.py`: `dualcost.profile` is the public function, and a module of
+the same name would take its place as soon as it is imported.)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from dualcost.costs.memory import peak
+from dualcost.latency.estimate import Prediction, Timing
+from dualcost.network.cost import CONVENTIONS, Convention, Cost, ratio
+from dualcost.network.site import (
+    CONVOLUTION,
+    LINEAR,
+    MATMUL,
+    NORM,
+    UNKNOWN,
+    ConvSite,
+    Network,
+    Op,
+    Parameter,
+    TensorSpec,
+)
+from dualcost.rewrite.rewrite import Decision, Replacement, Rewrite, rewrite
+
+if TYPE_CHECKING:
+    import pandas
+
+NEVER_RUN = "never run"
+REMOVED = "removed"  # what a row becomes that leaves with the block around it
+REST = "rest"
+# What totals are given for; every other group of ops is part of the rest.
+TOTALLED = (CONVOLUTION, LINEAR, MATMUL, NORM, REST)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer: an executed op, or a block that was replaced as a whole.
+
+    Attributes:
+        path: the module it ran in; of a parameter that never ran, its name.
+        module: the type of that module.
+        op: the op as torch calls it; of a block, its kind.
+        group: what it is (`site.GROUPS`), or NEVER_RUN.
+        kind: the kind of convolution before; "" if it is none.
+        becomes: the kind after, REMOVED, or "" if it stays.
+        site: sizes of the convolution (of the one that stands for a block).
+        M: input channels or features.
+        N: output channels or features.
+        divisor: groups before; G or P after, if it was replaced.
+        out_shape: the shape of the result, with the batch.
+        before: cost as traced.
+        after: cost as rewritten; equal to `before` where it stays.
+        note: how an indivisible G or P was handled here.
+        folds: how many rows it stands for (listing.py folds rows).
+        ops: the indices of the traced ops that it stands for.
+        time: how long it is predicted to take after the rewrite; None where nobody asked.
+    """
+
+    path: str
+    module: str
+    op: str
+    group: str
+    before: Cost
+    after: Cost
+    kind: str = ""
+    becomes: str = ""
+    site: ConvSite | None = None
+    M: int | None = None
+    N: int | None = None
+    divisor: int | None = None
+    out_shape: tuple[int, ...] = ()
+    note: str = ""
+    folds: int = 1
+    ops: tuple[int, ...] = ()
+    time: Timing | None = None
+
+    @property
+    def replaced(self) -> bool:
+        """The rewrite replaced it."""
+        return self.becomes not in ("", REMOVED)
+
+    @property
+    def total(self) -> str:
+        """The total that it adds to: one of TOTALLED."""
+        return self.group if self.group in TOTALLED else REST
+
+    @property
+    def ratio(self) -> float | None:
+        """What is left of its MACs, or of its parameters if it has none; None: nothing changed."""
+        if self.before == self.after:
+            return None
+        metric = "macs" if self.before.macs else "params"
+        return ratio(getattr(self.after, metric), getattr(self.before, metric))
+
+
+@dataclass(frozen=True)
+class PeakAt:
+    """The most bytes of activations that live at once, and the layer during which they do."""
+
+    nbytes: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a network costs, before and after a rewrite.
+
+    Attributes:
+        network: its name.
+        inputs: what it was traced with.
+        convention: what is counted.
+        rows: the layers in order of execution, then the parameters that never ran.
+        rewrite: what was replaced by what; None: the network as it is.
+        decisions: what became of each candidate of the rewrite's rule.
+        unknown: ops that no rule counts, with how often they ran: totals are lower bounds then.
+        peak: the most activations that live at once, before and after the rewrite.
+        frozen: parameters that are not trainable.
+        frozen_after: those of them that are left after the rewrite, whose own are trainable.
+        buffers: the network's buffers, which are no parameters.
+        notes: what was assumed to trace it.
+        versions: of the libraries that traced it.
+        latency: how long it is predicted to take (`latency.py`); None where nobody asked.
+    """
+
+    network: str
+    inputs: tuple[TensorSpec, ...]
+    convention: Convention
+    rows: tuple[Row, ...]
+    rewrite: Rewrite | None = None
+    decisions: tuple[Decision, ...] = ()
+    unknown: dict[str, int] = field(default_factory=dict)
+    peak: tuple[PeakAt, PeakAt] = (PeakAt(0, ""), PeakAt(0, ""))
+    frozen: int = 0
+    frozen_after: int = 0
+    buffers: tuple[Parameter, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    latency: Prediction | None = None
+
+    @cached_property
+    def before(self) -> Cost:
+        """The whole network as it is."""
+        return _sum(row.before for row in self.rows)
+
+    @cached_property
+    def after(self) -> Cost:
+        """The whole network as rewritten; `before`, if nothing was."""
+        return _sum(row.after for row in self.rows)
+
+    @cached_property
+    def totals(self) -> dict[str, tuple[Cost, Cost]]:
+        """Before and after for each of TOTALLED that the network has."""
+        return {
+            name: (_sum(row.before for row in rows), _sum(row.after for row in rows))
+            for name in TOTALLED
+            if (rows := [row for row in self.rows if row.total == name])
+        }
+
+    @property
+    def partial(self) -> bool:
+        """An op ran that no rule counts: MACs are a lower bound."""
+        return bool(self.unknown)
+
+    @property
+    def replaced(self) -> int:
+        """How many sites were replaced."""
+        return sum(row.replaced for row in self.rows)
+
+    @property
+    def unrewritten(self) -> Profile:
+        """The same network without its rewrite: its layers, or all of a replaced block in one."""
+        return replace(
+            self,
+            rows=tuple(replace(row, after=row.before, becomes="") for row in self.rows),
+            rewrite=None,
+            decisions=(),
+            peak=(self.peak[0], self.peak[0]),
+            frozen_after=self.frozen,
+        )
+
+    def ratio(self, metric: str) -> float | None:
+        """What is left of "macs", "params" or "traffic"; None where there was none."""
+        return ratio(getattr(self.after, metric), getattr(self.before, metric))
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Every row with the fields of CSV and JSON, exact, as a pandas DataFrame.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        from dualcost.render.profile.notebook import profile_dataframe
+
+        return profile_dataframe(self)
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        from dualcost.render.profile.notebook import profile_html
+
+        return profile_html(self)
+
+
+def profile(
+    network: Network,
+    asked: Rewrite | None = None,
+    convention: Convention = CONVENTIONS["torch"],
+) -> Profile:
+    """Cost every layer of a network, as it is and as the rewrite makes it.
+
+    Raises:
+        IndivisibleError: G or P does not divide some channels, and the policy is to refuse.
+        UsageError: the rewrite's rule matches nothing.
+    """
+    rewritten = rewrite(network, asked).checked() if asked else None
+    replacements = rewritten.replacements if rewritten else ()
+    return Profile(
+        network=network.name,
+        inputs=network.inputs,
+        convention=convention,
+        rows=(
+            *_rows(network, replacements, convention),
+            *_never_run(network),
+        ),
+        rewrite=asked,
+        decisions=rewritten.decisions if rewritten else (),
+        unknown=dict(Counter(op.name for op in network.ops if op.group == UNKNOWN)),
+        peak=(_peak_at(network, ()), _peak_at(network, replacements)),
+        frozen=_frozen(network, ()),
+        frozen_after=_frozen(network, replacements),
+        buffers=network.buffers,
+        notes=network.notes,
+        versions=network.versions,
+    )
+
+
+def _peak_at(network: Network, replacements: Sequence[Replacement]) -> PeakAt:
+    found = peak(network, replacements)
+    op = network.ops[found.op] if network.ops else None
+    return PeakAt(found.nbytes, op.path or op.name if op else "")
+
+
+def _frozen(network: Network, replacements: Sequence[Replacement]) -> int:
+    """Elements that are not trainable, without those that only replaced ops read."""
+    gone = {index for replacement in replacements for index in replacement.ops}
+    frozen = (parameter for parameter in network.parameters if not parameter.trainable)
+    return sum(p.numel for p in frozen if not (users := network.users[p.name]) or set(users) - gone)
+
+
+def _sum(costs: Iterable[Cost]) -> Cost:
+    return sum(costs, Cost())
+
+
+def _rows(
+    network: Network, replacements: Sequence[Replacement], convention: Convention
+) -> Iterator[Row]:
+    """The layers in order; what is replaced stands at its last op."""
+    gone = frozenset(index for replacement in replacements for index in replacement.ops)
+    before = _costs(network, convention, frozenset())
+    after = _costs(network, convention, gone)
+    at_end = {replacement.ops[-1]: replacement for replacement in replacements}
+    built: set[tuple[str, ...]] = set()
+    for index, op in enumerate(network.ops):
+        if index in at_end:
+            yield from _replaced_rows(network, at_end[index], convention, before, built)
+        elif index not in gone:
+            yield _kept_row(op, index, before[index], after[index])
+
+
+def _costs(network: Network, convention: Convention, gone: frozenset[int]) -> list[Cost]:
+    """The cost of each op, its parameters at the first of those not `gone` that read them.
+
+    So a module that runs twice costs its MACs twice and its parameters once, and a weight that is
+    shared between a replaced and a kept layer stays.
+    """
+    owned: list[list[Parameter]] = [[] for _ in network.ops]
+    for parameter in network.parameters:
+        users = [index for index in network.users[parameter.name] if index not in gone]
+        if users:
+            owned[users[0]].append(parameter)
+    return [
+        Cost(
+            macs=op.macs if op.group in convention.groups else 0,
+            params=sum(parameter.numel for parameter in parameters),
+            traffic=network.traffic(op),
+            operations=convention.operations(op) if convention.operations else 0,
+            weight_bytes=sum(parameter.nbytes for parameter in parameters),
+            activation_bytes=op.allocated,
+        )
+        for op, parameters in zip(network.ops, owned, strict=True)
+    ]
+
+
+def _recipe_cost(
+    network: Network, replacement: Replacement, op: Op, convention: Convention, new: bool
+) -> Cost:
+    """What a replaced site costs at its last op; its weights only where they are `new`."""
+    recipe = replacement.cost
+    weight = op.parameters[0]
+    itemsize = next(p.itemsize for p in network.parameters if p.name == weight)
+    scratch = replacement.kind.scratch(replacement.site, replacement.divisor)
+    params = recipe.params if new else 0
+    return Cost(
+        macs=recipe.macs if CONVOLUTION in convention.groups else 0,
+        params=params,
+        traffic=recipe.traffic * op.itemsize,
+        operations=recipe.operations if convention.recipes else 0,
+        weight_bytes=params * itemsize,
+        activation_bytes=op.allocated + scratch * op.itemsize,
+    )
+
+
+def _kept_row(op: Op, index: int, before: Cost, after: Cost) -> Row:
+    site = op.site
+    M, N = op.channels
+    return Row(
+        path=op.path,
+        module=op.module,
+        op=op.name,
+        group=op.group,
+        before=before,
+        after=after,
+        kind=_kind_of(site) if site else "",
+        site=site,
+        M=M,
+        N=N,
+        divisor=site.groups if site else None,
+        out_shape=op.out_shapes[0] if op.out_shapes else (),
+        ops=(index,),
+    )
+
+
+def _kind_of(site: ConvSite) -> str:
+    """The kind of a traced convolution, in the field's terms."""
+    if site.depthwise:
+        name = "depthwise"
+    elif site.groups > 1:
+        name = f"group G={site.groups}"
+    else:
+        name = "pointwise" if site.pointwise else "standard"
+    return f"transposed {name}" if site.transposed else name
+
+
+def _replaced_rows(
+    network: Network,
+    replacement: Replacement,
+    convention: Convention,
+    costs: Sequence[Cost],
+    built: set[tuple[str, ...]],
+) -> Iterator[Row]:
+    """The convolution that stands for the replaced ones, then what else left with a block."""
+    groups: dict[str, list[int]] = {}
+    for index in replacement.ops:
+        groups.setdefault(network.ops[index].group, []).append(index)
+    site = replacement.site
+    last = network.ops[replacement.ops[-1]]
+    # a module that runs twice is built once
+    weights = tuple(name for index in replacement.ops for name in network.ops[index].parameters)
+    after = _recipe_cost(network, replacement, last, convention, new=weights not in built)
+    built.add(weights)
+    convolutions = groups.pop(CONVOLUTION)
+    yield Row(
+        path=replacement.path,
+        module=replacement.module,
+        op=last.name,
+        group=CONVOLUTION,
+        before=_sum(costs[index] for index in convolutions),
+        after=after,
+        kind=replacement.block or _kind_of(site),
+        becomes=replacement.kind.label(replacement.divisor),
+        site=site,
+        M=site.M,
+        N=site.N,
+        divisor=replacement.divisor,
+        out_shape=last.out_shapes[0],
+        note=replacement.note,
+        ops=tuple(convolutions),
+    )
+    for group, indices in groups.items():
+        yield Row(
+            path=replacement.path,
+            module=replacement.module,
+            op=", ".join(sorted({network.ops[index].name for index in indices})),
+            group=group,
+            before=_sum(costs[index] for index in indices),
+            after=Cost(),
+            becomes=REMOVED,
+            ops=tuple(indices),
+        )
+
+
+def _never_run(network: Network) -> Iterator[Row]:
+    for parameter in network.parameters:
+        if not network.users[parameter.name]:
+            cost = Cost(params=parameter.numel, weight_bytes=parameter.nbytes)
+            yield Row(parameter.name, "", "", NEVER_RUN, before=cost, after=cost)

@@ -1,0 +1,1 @@
+"""The kinds of convolution as recipes, and the paper's equations that they are held against."""

@@ -1,0 +1,1 @@
+"""Models run in a process of their own: raced, calibrated, validated, explained."""

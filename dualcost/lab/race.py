@@ -1,0 +1,264 @@
+"""A race: which models run against each other, under which conditions, and when it ends.
+
+Plain data: what is asked of a measuring process (`nn/bench.py`), and what its result is read by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from dualcost.errors import UsageError
+from dualcost.kinds.kinds import kind
+from dualcost.network.site import TensorSpec
+from dualcost.rewrite.rewrite import Rewrite
+
+EAGER, COMPILED, GRAPH = "eager", "compiled", "CUDA graph"
+DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}  # with their bytes
+HOMES = 8  # places in memory between which weights move
+HOMES_BYTES = 2**31  # of all homes of a race, at most, where there is as much
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model's convolutions replaced, in the words that users write; "" replaces none.
+
+    Attributes:
+        conv: the kind, or "".
+        number: its G or P.
+        where: the rule that says which sites are replaced.
+        but: exceptions to it.
+        indivisible: what happens where G or P does not divide the channels.
+        bias: "keep" or "drop".
+        implementation: how het runs: "grouped", or "branches" with slices of the input.
+    """
+
+    conv: str = ""
+    number: int | None = None
+    where: str = "default"
+    but: tuple[str, ...] = ()
+    indivisible: str = "refuse"
+    bias: str = "keep"
+    implementation: str = "grouped"
+
+    @classmethod
+    def parse(cls, text: str, **words: Any) -> Variant:
+        """Read "dual:4" or "dsc"; `words` are the other attributes.
+
+        Raises:
+            UsageError: the text has another form, or a word does not fit.
+        """
+        conv, colon, number = text.partition(":")
+        if colon and not number.isdecimal():
+            raise UsageError(f"{text!r} is not a variant", "write KIND:NUMBER, such as dual:4")
+        variant = cls(conv, int(number) if colon else None, **words)
+        variant.rewrite()
+        return variant
+
+    @classmethod
+    def of(cls, rewrite: Rewrite) -> Variant:
+        """A rewrite in words."""
+        words = rewrite.words()
+        number = words.pop(rewrite.kind.letter, None)
+        return cls(number=number, **words)
+
+    def rewrite(self) -> Rewrite | None:
+        """What it replaces by what; None if it replaces nothing.
+
+        Raises:
+            UsageError: a word does not fit.
+        """
+        if not self.conv:
+            return None
+        chosen = kind(self.conv)
+        if chosen.letter and self.number is None:
+            raise UsageError(
+                f"{self.conv} needs its {chosen.letter}", f"such as --conv {self.conv}:4"
+            )
+        if not chosen.letter and self.number is not None:
+            raise UsageError(f"{self.conv} takes no number", f"write --conv {self.conv}")
+        letter = {chosen.letter: self.number} if chosen.letter else {}
+        return Rewrite.parse(
+            self.conv,
+            where=self.where,
+            indivisible=self.indivisible,
+            bias=self.bias,
+            but=self.but,
+            **letter,
+        )
+
+    def __str__(self) -> str:
+        label = str(self.rewrite() or "as it is")
+        # the word has a meaning for het alone
+        return f"{label}, {self.implementation}" if self.conv == "het" else label
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model in a race.
+
+    Attributes:
+        model: its name with the origin, such as "torchvision:resnet50".
+        inputs: what it is run on.
+        variant: what is replaced in it.
+        mode: EAGER, COMPILED or GRAPH.
+        control: it is a copy of the first one, to see what the race makes of equal models.
+        macs: the multiply-accumulates of its products, as profiled.
+        params: its parameters.
+        weight_bytes: memory of its parameters and buffers.
+        activation_bytes: memory of the activations that live at once, at their peak.
+    """
+
+    model: str
+    inputs: tuple[TensorSpec, ...]
+    variant: Variant = field(default_factory=Variant)
+    mode: str = EAGER
+    control: bool = False
+    macs: int = 0
+    params: int = 0
+    weight_bytes: int = 0
+    activation_bytes: int = 0
+
+    @property
+    def name(self) -> str:
+        """What it is called: "torchvision:resnet50, dual G=4"."""
+        return f"{self.model}, {self.variant}"
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Contender:
+        """Read what `dataclasses.asdict` and JSON made of one."""
+        inputs = tuple(TensorSpec(**{**i, "shape": tuple(i["shape"])}) for i in document["inputs"])
+        words = document["variant"]
+        variant = Variant(**{**words, "but": tuple(words["but"])})
+        return cls(**{**document, "inputs": inputs, "variant": variant})
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How every contender is run.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        threads: how many torch computes with.
+        dtype: of weights and of floating-point inputs, one of DTYPES.
+        channels_last: the memory format of weights and images.
+        compile: run `torch.compile`d.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    dtype: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the words.
+
+        Raises:
+            UsageError: one does not fit.
+        """
+        if self.device not in ("cpu", "cuda"):
+            raise UsageError(f"no device is called {self.device!r}", "cpu or cuda")
+        if self.dtype not in DTYPES:
+            raise UsageError(f"{self.dtype!r} cannot be measured", f"one of {', '.join(DTYPES)}")
+        if self.threads < 1:
+            raise UsageError(f"{self.threads} threads cannot compute", "give --threads 1 or more")
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes that every contender runs in."""
+        first = COMPILED if self.compile else EAGER
+        return (first, GRAPH) if self.device == "cuda" else (first,)
+
+    @property
+    def memory_format(self) -> str:
+        """The memory format, as torch calls it."""
+        return "channels_last" if self.channels_last else "contiguous"
+
+
+@dataclass(frozen=True)
+class Race:
+    """What a measuring process is asked for.
+
+    Attributes:
+        contenders: the first of a mode is what the others of that mode are compared to.
+        conditions: how each is run.
+        target: it may end when its halves differ by less than this share of one.
+        budget_s: seconds of measuring after which it ends anyway.
+        by_layer: stamp every layer, and the gaps between them.
+        homes_bytes: memory that the homes of all weights may take.
+    """
+
+    contenders: tuple[Contender, ...]
+    conditions: Conditions = field(default_factory=Conditions)
+    target: float = 0.02
+    budget_s: float = 60.0
+    by_layer: bool = False
+    homes_bytes: int = HOMES_BYTES
+
+    def __post_init__(self) -> None:
+        """Check what a race needs.
+
+        Raises:
+            UsageError: a number does not fit, or layers are asked for where none can be timed.
+        """
+        if not 0 < self.target < 1:
+            raise UsageError(f"a target of {self.target:.0%} cannot be met", "such as --target 2%")
+        if self.budget_s <= 0:
+            raise UsageError("a budget of no time measures nothing", "such as --budget 30s")
+        if self.by_layer and self.conditions.modes != (EAGER,):
+            raise UsageError(
+                "only an eager model on the processor is timed layer by layer",
+                "leave --by layer out",
+            )
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights of all contenders."""
+        return sum(one.weight_bytes for one in self.contenders)
+
+    @property
+    def homes(self) -> int:
+        """Between how many places in memory the weights of each move; 0 if they stay."""
+        if self.conditions.modes != (EAGER,):
+            return 0  # what is compiled or captured has them where they were
+        count = min(HOMES, self.homes_bytes // max(self.weight_bytes, 1))
+        return count if count > 1 else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Race:
+        """Read what `to_json` and JSON made of one."""
+        contenders = tuple(Contender.from_json(one) for one in document["contenders"])
+        conditions = Conditions(**document["conditions"])
+        return cls(**{**document, "contenders": contenders, "conditions": conditions})
+
+
+def variants(
+    texts: Sequence[str], implementations: Sequence[str] = (), **words: Any
+) -> Iterator[Variant]:
+    """A variant of each text, such as "dual:4"; of het, one for each implementation.
+
+    Raises:
+        UsageError: a text cannot be read, or implementations are named and there is no het.
+    """
+    kinds = [text.partition(":")[0] for text in texts]
+    if implementations and "het" not in kinds:
+        raise UsageError("--het says how het runs, but there is none", "add --conv het:4")
+    for text, kind_name in zip(texts, kinds, strict=True):
+        if kind_name == "het" and implementations:
+            for implementation in implementations:
+                yield Variant.parse(text, implementation=implementation, **words)
+        else:
+            yield Variant.parse(text, **words)
+
+
+def field_of(contenders: Sequence[Contender], modes: Sequence[str]) -> Iterator[Contender]:
+    """Every contender in every mode, and for each mode a control: the first once more."""
+    for mode in modes:
+        yield from (replace(one, mode=mode) for one in contenders)
+        yield replace(contenders[0], mode=mode, control=True)

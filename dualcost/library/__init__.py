@@ -1,0 +1,1 @@
+"""A network by name: packaged, else cached, else traced."""

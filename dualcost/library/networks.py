@@ -1,0 +1,378 @@
+"""A network by name: a packaged trace, else the user's cache, else `nn` traces it.
+
+Names: "resnet50" (the zoo, then torchvision), "zoo:NAME", "torchvision:NAME",
+"path/to/file.py:factory", "package.module:factory" and "path/to/model.pt2". torch is imported
+only on a miss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dualcost.errors import ModelError, OutputError, TraceFileError, UnknownNameError, UsageError
+from dualcost.network import symbolic, tracefile
+from dualcost.network.site import Network, TensorSpec
+from dualcost.network.symbolic import SymbolicNetwork
+from dualcost.network.tracefile import SUFFIX, Header
+from dualcost.nn.formats import EXPORTED
+from dualcost.version import __version__
+
+if TYPE_CHECKING:  # importing them wakes torch
+    from dualcost.nn.sources.sources import Source
+    from dualcost.nn.trace.inputs import Example
+
+TRACES = Path(__file__).parent / "traces"
+ORIGINS = ("zoo", "torchvision")  # a bare name is looked for in this order
+LIBRARIES = (*ORIGINS, "timm")  # what a name may begin with
+
+Announce = Callable[[str], None]
+
+
+def names(origin: str) -> tuple[str, ...]:
+    """The networks of one origin whose traces are packaged."""
+    found = (TRACES / origin).glob(f"*{SUFFIX}")
+    return tuple(sorted(path.name.removesuffix(SUFFIX) for path in found))
+
+
+def headers() -> tuple[Header, ...]:
+    """What is known of every packaged network, without reading its ops."""
+    return tuple(
+        tracefile.read_header(_packaged(origin, name))
+        for origin in ORIGINS
+        for name in names(origin)
+    )
+
+
+def specs(inputs: Any) -> tuple[TensorSpec, ...]:
+    """The inputs of a network in any form that the Python interface takes.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if inputs is None:
+        return ()
+    if isinstance(inputs, list):
+        return tuple(spec for one in inputs for spec in specs(one))
+    if isinstance(inputs, TensorSpec):
+        return (inputs,)
+    if isinstance(inputs, str):
+        return (TensorSpec.parse(inputs),)
+    if isinstance(inputs, tuple) and all(isinstance(size, int) for size in inputs):
+        return (TensorSpec(inputs),)
+    if hasattr(inputs, "shape") and hasattr(inputs, "dtype"):
+        dtype = str(inputs.dtype).removeprefix("torch.")
+        return (TensorSpec(tuple(int(size) for size in inputs.shape), dtype),)
+    raise UsageError(
+        f"a {type(inputs).__name__} does not describe an input",
+        'write "1x3x224x224", (1, 3, 224, 224), a tensor, or a list of these',
+    )
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name with its origin, or without, fits a glob."""
+    return any(fnmatchcase(form, pattern) for form in (name, name.partition(":")[2]))
+
+
+def load(
+    model: Any,
+    inputs: Sequence[TensorSpec] = (),
+    batch: int | None = None,
+    announce: Announce = lambda message: None,
+    example: str = "",
+    rules: str = "",
+    device: str = "",
+) -> Network:
+    """The network of a name, or of a live `torch.nn.Module`.
+
+    Args:
+        model: a name as described above, or a module.
+        inputs: what to trace it with; () takes the input that is known for the name.
+        batch: replaces the first number of every input's shape.
+        announce: told what is about to take a while.
+        example: a user's factory of inputs, "path/to/file.py:factory", instead of `inputs`.
+        rules: a user's file of rules (`nn.rules`), by which the model is traced anew.
+        device: "cpu" or "cuda": the model is run anew on real tensors there.
+
+    Raises:
+        UnknownNameError: nothing is called that.
+        ModelError: the model cannot be imported, built or run.
+        UsageError: a module comes without inputs.
+    """
+    if not isinstance(model, str):
+        if not inputs:
+            raise without_input(model)
+        from dualcost.nn.trace.trace import trace
+
+        with redirect_stdout(sys.stderr):
+            return trace(model, _with_batch(inputs, batch), device=device)
+    origin, name = _split(model)
+    if example and (inputs or batch is not None):
+        raise UsageError("--inputs makes the whole input", "leave --input and --batch out")
+    if model.endswith(EXPORTED) and not (example or rules or device):
+        return _from_exported(name, inputs, batch, announce)
+    if example or rules or device or not origin:
+        return _from_code(with_origin(model), inputs, batch, announce, example, rules, device)
+    return _named(origin, name, inputs, batch, announce)
+
+
+def at_hand(
+    model: str, inputs: Sequence[TensorSpec] = (), example: str = "", rules: str = ""
+) -> bool:
+    """Whether `load` with the same words only reads a trace: it is packaged, or in the cache.
+
+    Raises:
+        UnknownNameError: nothing is called that.
+    """
+    origin, name = _split(model)
+    if example or rules or not origin:
+        return False
+    path = _packaged(origin, name)
+    if path.exists() and (not inputs or tuple(inputs) == tracefile.read_header(path).inputs):
+        return True
+    known = tracefile.read_header(path).inputs if path.exists() else ()
+    return _cached(origin, name, tuple(inputs) or known, None).exists()
+
+
+def with_origin(model: str) -> str:
+    """The whole name of a known network, "torchvision:resnet50"; a user's code as it is.
+
+    Raises:
+        UnknownNameError: it is neither a known name nor code.
+    """
+    origin, name = _split(model)
+    return f"{origin}:{name}" if origin else name
+
+
+def without_input(model: Any) -> UsageError:
+    """What a live model ends in whose input nobody said."""
+    return UsageError(
+        f"the input of {type(model).__name__} is missing", 'say it with input="1x3x224x224"'
+    )
+
+
+def _split(model: str) -> tuple[str, str]:
+    """The origin and the name; ("", …) for a user's code, or a file of an exported model.
+
+    Raises:
+        UnknownNameError: it is neither a known name nor code.
+    """
+    origin, colon, name = model.rpartition(":")
+    if origin in LIBRARIES:
+        return origin, name
+    if colon or model.endswith(EXPORTED):
+        return "", model
+    for known in ORIGINS:
+        if model in names(known):
+            return known, model
+    if _installed("torchvision") == _packaged_with():
+        raise _unknown(model)
+    # another torchvision may have it: the source will say
+    return "torchvision", model
+
+
+def _unknown(model: str) -> UnknownNameError:
+    known = {name for origin in ORIGINS for name in names(origin)}
+    look = "`dualcost list` shows all names; your own model is path/to/file.py:factory"
+    return UnknownNameError("model", model, known, look)
+
+
+def _named(
+    origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None, announce: Announce
+) -> Network:
+    path = _packaged(origin, name)
+    if path.exists():
+        known = tracefile.read_header(path).inputs
+        inputs = _with_batch(inputs or known, batch)
+        if tuple(inputs) == known:
+            return tracefile.read(path)
+    return _once(f"{origin}:{name}", _cached(origin, name, inputs, batch), inputs, batch, announce)
+
+
+def _from_exported(
+    path: str, inputs: Sequence[TensorSpec], batch: int | None, announce: Announce
+) -> Network:
+    """The model of a file, which is known by its content: under any name it is the same."""
+    try:
+        with Path(path).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path}: {error.strerror or error}", "a file of torch.export.save"
+        ) from error
+    network = _once(path, _cached("exported", content, inputs, batch), inputs, batch, announce)
+    return replace(network, name=path)
+
+
+def _once(
+    name: str,
+    cached: Path,
+    inputs: Sequence[TensorSpec],
+    batch: int | None,
+    announce: Announce,
+) -> Network:
+    """A network from the user's cache, else traced and put there."""
+    if cached.exists():
+        try:
+            return tracefile.read(cached)
+        except TraceFileError:
+            announce(f"a damaged cache entry is made anew: {cached}")
+    announce(f"tracing {name}, once for this input")
+    from dualcost.nn.sources import sources
+
+    with redirect_stdout(sys.stderr):  # what a model prints is no result
+        network = _traced(sources.find(name), inputs, batch)
+    try:
+        tracefile.write(network, cached)
+    except OutputError as error:  # a cache that cannot be written costs time, nothing else
+        announce(error.message)
+    return network
+
+
+def _from_code(
+    model: str,
+    inputs: Sequence[TensorSpec],
+    batch: int | None,
+    announce: Announce,
+    example: str,
+    rules: str,
+    device: str,
+) -> Network:
+    """A user's own model, input or rules: traced anew each time, for the code may have changed."""
+    announce(f"tracing {model}")
+    from dualcost.nn.sources import sources
+
+    with redirect_stdout(sys.stderr):
+        if rules:
+            sources.run_file(rules)
+        source = sources.find(model)
+        given = sources.example_from(example) if example else None
+        return _traced(source, inputs, batch, given, device)
+
+
+def _traced(
+    source: Source,
+    inputs: Sequence[TensorSpec],
+    batch: int | None,
+    example: Example | None = None,
+    device: str = "",
+) -> Network:
+    """Trace a source on what the user says about its input, else on what is known."""
+    said = bool(inputs) or batch is not None
+    return source.trace(
+        _with_batch(inputs or source.inputs, batch) if said else (), example, device
+    )
+
+
+def load_symbolic(
+    model: Any,
+    inputs: Sequence[TensorSpec] = (),
+    batch: int | None = None,
+    symbols: Sequence[str] | None = None,
+    announce: Announce = lambda message: None,
+) -> SymbolicNetwork:
+    """The network with its batch, height and width as symbols; one with a name is cached.
+
+    Args:
+        model: a name, or a module, as for `load`.
+        inputs: what to trace it with; () takes the input that is known for the name.
+        batch: replaces the first number of every input's shape.
+        symbols: those that are wanted; None: all that there are.
+        announce: told what is about to take a while.
+
+    Raises:
+        UnknownNameError: nothing is called that.
+        ModelError: the model cannot run with symbols; it says what stopped it.
+        UsageError: a module comes without inputs, or there is no such symbol.
+    """
+    if not isinstance(model, str):
+        if not inputs:
+            raise without_input(model)
+        return _traced_symbolic(model, inputs, symbols, batch)
+    origin, name = _split(model)
+    if not origin:
+        announce(f"tracing {model} with symbols")
+        return _traced_symbolic(name, inputs, symbols, batch)
+    wanted = "-".join(symbols or ("all",))
+    traced = _cached(origin, name, inputs, batch)
+    cached = traced.with_name(f"{traced.name.removesuffix(SUFFIX)}-{wanted}{symbolic.SUFFIX}")
+    if cached.exists():
+        try:
+            return symbolic.read(cached)
+        except TraceFileError:
+            announce(f"a damaged cache entry is made anew: {cached}")
+    announce(f"tracing {origin}:{name} with symbols, once for this input")
+    form = _traced_symbolic(f"{origin}:{name}", inputs, symbols, batch)
+    try:
+        symbolic.write(form, cached)
+    except OutputError as error:  # a cache that cannot be written costs time, nothing else
+        announce(error.message)
+    return form
+
+
+def _traced_symbolic(
+    model: Any,
+    inputs: Sequence[TensorSpec],
+    symbols: Sequence[str] | None,
+    batch: int | None,
+) -> SymbolicNetwork:
+    from dualcost.nn.trace.symbolic import symbolic_trace
+
+    with redirect_stdout(sys.stderr):  # what a model prints is no result
+        if not isinstance(model, str):
+            return symbolic_trace(model, _with_batch(inputs, batch), symbols=symbols)
+        from dualcost.nn.sources import sources
+        from dualcost.nn.sources.build import build
+
+        source = sources.find(model)
+        specs = _with_batch(inputs or source.inputs, batch)
+        if not specs or source.listed:
+            why = "takes a list of images" if source.listed else "has no known input"
+            hint = "leave --symbols out" if source.listed else "say it with --input 1x3x224x224"
+            raise ModelError(f"{source.name} {why}", hint)
+        built = build(source.factory, source.name)
+        return symbolic_trace(built, specs, source.name, symbols=symbols)
+
+
+def _with_batch(inputs: Sequence[TensorSpec], batch: int | None) -> tuple[TensorSpec, ...]:
+    if batch is None:
+        return tuple(inputs)
+    if batch < 1:
+        raise UsageError(f"a batch of {batch} is not positive", "give --batch 1 or more")
+    return tuple(replace(spec, shape=(batch, *spec.shape[1:])) for spec in inputs)
+
+
+def _packaged(origin: str, name: str) -> Path:
+    return TRACES / origin / f"{name}{SUFFIX}"
+
+
+def _packaged_with() -> str:
+    """The torchvision whose models are packaged."""
+    first = names("torchvision")[:1]
+    return tracefile.read_header(_packaged("torchvision", first[0])).versions["torchvision"]
+
+
+def _cached(origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None) -> Path:
+    """The cache entry of a name and input, for the installed versions of what traces it."""
+    from dualcost.library import cache
+
+    makers = (f"{library} {_installed(library)}" for library in ("torch", "torchvision", "timm"))
+    made_with = (__version__, str(tracefile.SCHEMA), *makers)
+    key = "\n".join((*made_with, origin, name, *map(repr, inputs), str(batch)))
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return cache.folder() / f"{name}-{digest}{SUFFIX}"
+
+
+def _installed(library: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"

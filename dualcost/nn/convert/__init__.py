@@ -1,0 +1,1 @@
+"""A model with other convolutions, in memory or in a file."""

@@ -1,0 +1,1 @@
+"""A copy for inference."""

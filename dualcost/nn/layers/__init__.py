@@ -1,0 +1,1 @@
+"""The kinds as trainable modules."""

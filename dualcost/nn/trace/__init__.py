@@ -1,0 +1,1 @@
+"""A model that runs once becomes a Network."""

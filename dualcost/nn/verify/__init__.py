@@ -1,0 +1,1 @@
+"""What independent counters say."""

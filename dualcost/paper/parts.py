@@ -1,0 +1,3 @@
+"""What of the paper can be recomputed, besides its tables."""
+
+CLAIMS, PLOT, LATENCY = "claims", "plot", "latency"

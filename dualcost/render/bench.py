@@ -1,0 +1,187 @@
+"""What a race measured, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from dualcost.lab.measurement import BETWEEN, Comparison, Ratio, Standing
+from dualcost.lab.race import Contender
+from dualcost.render.profile.table import plain_table
+from dualcost.units import duration, percent
+from dualcost.version import __version__
+
+SCHEMA = 1
+STYLES = {"faster": "green", "slower": "red", "not told apart": "yellow"}
+ENDS = {
+    "target": "the target of {target} was met",
+    "budget": "the budget was spent before the target of {target} was met",
+    "interrupted": "interrupted before the target of {target} was met",
+}
+
+
+def measurement_table(comparison: Comparison) -> RenderableType:
+    """One row per contender, the layers if they were timed, and how far all that can be trusted."""
+    parts: list[RenderableType] = [
+        Text(f"latency of {', '.join(_models(comparison))}", style="bold"),
+        Text(f"input  {_inputs(comparison)}", style="dim"),
+        Text(f"run    {_conditions(comparison)}", style="dim"),
+        "",
+    ]
+    if comparison.race.by_layer:
+        parts += [_layers(comparison), ""]
+    parts += [_standings(comparison), ""]
+    parts += [Text(line) for line in _controls(comparison)]
+    parts.append(Text(comparison.sentence, "bold" if comparison.disturbed else ""))
+    parts += [Text(note, style="yellow") for note in comparison.notes]
+    parts.append(Text(_end(comparison), style="dim"))
+    parts.append(Text(str(comparison.machine), style="dim"))
+    return Group(*parts)
+
+
+def _models(comparison: Comparison) -> list[str]:
+    return [*dict.fromkeys(run.contender.model for run in comparison.runs)]
+
+
+def _inputs(comparison: Comparison) -> str:
+    shown = (", ".join(map(str, run.contender.inputs)) for run in comparison.runs)
+    return "; ".join(dict.fromkeys(shown))
+
+
+def _conditions(comparison: Comparison) -> str:
+    conditions = comparison.race.conditions
+    modes = dict.fromkeys(run.contender.mode for run in comparison.runs)
+    threads = f"{conditions.threads} thread{'s' * (conditions.threads != 1)}"
+    words = [*modes, conditions.dtype, conditions.memory_format]
+    if conditions.device == "cpu":
+        words.append(threads)
+    words += [name for name, value in comparison.settings.items() if value and "tf32" in name]
+    return ", ".join(words)
+
+
+def _label(contender: Contender, comparison: Comparison) -> str:
+    words = [str(contender.variant)]
+    if len(_models(comparison)) > 1:
+        words.insert(0, contender.model.rpartition(":")[2])
+    if len(comparison.race.conditions.modes) > 1:
+        words.append(contender.mode)
+    return ", ".join(words)
+
+
+def _standings(comparison: Comparison) -> RenderableType:
+    table = plain_table()
+    for title in ("variant", "MACs", "undisturbed", "felt", "ratio", "felt ratio"):
+        table.add_column(title, justify="left" if title == "variant" else "right")
+    for standing in comparison.standings:
+        run = standing.run
+        first = run is comparison.first(run.contender.mode)
+        table.add_row(
+            _label(run.contender, comparison),
+            "–" if standing.macs is None else f"{standing.macs:.3f}",
+            duration(run.undisturbed_s),
+            duration(run.felt_s),
+            "1" if first else Text(_interval(standing.undisturbed), STYLES[standing.verdict]),
+            "1" if first else _interval(standing.felt),
+        )
+    return table
+
+
+def _interval(ratio: Ratio) -> str:
+    return f"{ratio.value:.3f} ± {ratio.half_width:.3f}"
+
+
+def _controls(comparison: Comparison) -> list[str]:
+    lines = []
+    for mode, control in comparison.controls.items():
+        named = f" ({mode})" if len(comparison.race.conditions.modes) > 1 else ""
+        lines.append(
+            f"Control{named}: a copy of the first took {control.value:.3f} of its time, and no "
+            "interval is narrower than that is off."
+        )
+    unclear = [
+        _label(one.run.contender, comparison) for one in comparison.standings if _unclear(one)
+    ]
+    if unclear:
+        lines.append(f"Not told apart from the first: {'; '.join(unclear)}.")
+    return lines
+
+
+def _unclear(standing: Standing) -> bool:
+    is_first = standing.undisturbed.low == standing.undisturbed.high == 1
+    return standing.verdict == "not told apart" and not is_first
+
+
+def _end(comparison: Comparison) -> str:
+    why = ENDS[comparison.ended].format(target=percent(comparison.race.target))
+    return (
+        f"{comparison.rounds} rounds in {comparison.elapsed_s:.1f} s; {why}: halves of the rounds "
+        f"differ by {percent(comparison.spread)}"
+    )
+
+
+def _layers(comparison: Comparison) -> RenderableType:
+    table = plain_table()
+    table.add_column("layer", overflow="fold")
+    for standing in comparison.standings:
+        table.add_column(_label(standing.run.contender, comparison), justify="right")
+    for layer in comparison.layers:
+        cells = ["–" if seconds is None else duration(seconds) for seconds in layer.seconds]
+        style = "dim" if layer.path == BETWEEN else ""
+        table.add_row(layer.path or "(root)", *cells, style=style)
+    wholes = [duration(standing.run.undisturbed_s) for standing in comparison.standings]
+    table.add_row("the whole forward", *wholes, style="bold")
+    return table
+
+
+def measurement_json(comparison: Comparison) -> str:
+    """The same for machines, with every sample: seconds, and ratios to the first of the mode."""
+    race = comparison.race
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "dualcost": __version__,
+        "conditions": asdict(race.conditions),
+        "settings": comparison.settings,
+        "machine": comparison.machine.to_json(),
+        "target": race.target,
+        "budget_s": race.budget_s,
+        "ended": comparison.ended,
+        "elapsed_s": comparison.elapsed_s,
+        "rounds": comparison.rounds,
+        "spread": comparison.spread,
+        "disturbed": comparison.disturbed,
+        "sentence": comparison.sentence,
+        "notes": list(comparison.notes),
+        "contenders": [_contender(one) for one in comparison.standings],
+        "controls": {mode: asdict(ratio) for mode, ratio in comparison.controls.items()},
+    }
+    if race.by_layer:
+        document["layers"] = [asdict(layer) for layer in comparison.layers]
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _contender(standing: Standing) -> dict[str, Any]:
+    run = standing.run
+    contender = run.contender
+    return {
+        "model": contender.model,
+        "variant": str(contender.variant),
+        "mode": contender.mode,
+        "inputs": [str(spec) for spec in contender.inputs],
+        "macs": contender.macs,
+        "params": contender.params,
+        "macs_ratio": standing.macs,
+        "undisturbed_s": run.undisturbed_s,
+        "felt_s": run.felt_s,
+        "ratio": asdict(standing.undisturbed),
+        "felt_ratio": asdict(standing.felt),
+        "verdict": standing.verdict,
+        "interruptions": run.switches,
+        "samples": {
+            "wall_s": [sample.wall_s for sample in run.samples],
+            "felt_s": [sample.felt_s for sample in run.samples],
+        },
+    }

@@ -1,0 +1,175 @@
+"""A comparison of networks as a table and as JSON: layer by layer, then the totals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from string import ascii_uppercase
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dualcost import units
+from dualcost.render.profile.table import plain_table
+from dualcost.views.alignment import TOTALS, Alignment, Line, change
+from dualcost.views.side import LAYERS, METRICS, Layer
+
+SCHEMA = 1
+TITLES = {
+    "macs": "MACs",
+    "params": "params",
+    "traffic": "traffic",
+    "weight_bytes": "weights",
+    "peak_bytes": "peak",
+}
+IN_BYTES = ("traffic", "weight_bytes", "peak_bytes")
+
+
+def alignment_table(
+    alignment: Alignment, lines: Sequence[Line], metrics: Sequence[str]
+) -> RenderableType:
+    """Who is compared, the lines, and the totals.
+
+    Args:
+        alignment: the whole.
+        lines: those to be shown (`alignment.shown`).
+        metrics: those of METRICS that the lines show.
+    """
+    sides = len(alignment.contenders)
+    who = [
+        Text.assemble((f"{ascii_uppercase[i]}  ", "bold"), one.about)
+        for i, one in enumerate(alignment.contenders)
+    ]
+    changed = sum(line.changed for line in alignment.lines)
+    count = f"{changed} of {len(alignment.lines)} lines differ"
+    if len(lines) < len(alignment.lines):
+        count += f", {len(lines)} are shown"
+    parts: list[RenderableType] = [*who, ""]
+    if lines:
+        parts += [_lines(lines, metrics, sides)]
+    return Group(*parts, Text(count, "dim"), "", _totals(alignment))
+
+
+def _lines(lines: Sequence[Line], metrics: Sequence[str], sides: int) -> Table:
+    table = plain_table(gap=1)
+    table.add_column("layer", overflow="fold")
+    table.add_column("kind", overflow="fold")
+    for metric in metrics:
+        _add_columns(table, f"{TITLES[metric]} ", sides)
+    for line in lines:
+        cells: list[str | Text] = [line_name(line), line_kind(line)]
+        for metric in metrics:
+            cells += _cells(line.values(metric), metric)
+        table.add_row(*cells, style="" if line.changed else "dim")
+    return table
+
+
+def _add_columns(table: Table, title: str, sides: int) -> None:
+    for letter in ascii_uppercase[:sides]:
+        table.add_column(f"{title}{letter}", justify="right", no_wrap=True)
+        if letter != "A":
+            table.add_column("change", justify="right", no_wrap=True)
+
+
+def line_name(line: Line) -> Text:
+    """Its path, another name that it has elsewhere, and how many layers it stands for."""
+    text = Text(line.path)
+    if line.renamed:
+        text.append(f" ({line.renamed})", "dim")
+    if line.first.group not in LAYERS:  # several, added up
+        folds = dict.fromkeys(layer.folds if layer else 0 for layer in line.layers)
+        text.append(f" × {'→'.join(map(str, folds))}", "dim")
+    return text
+
+
+def line_kind(line: Line) -> str:
+    """What it is, and what it becomes; of the same kind twice only G or P."""
+    kinds = dict.fromkeys("–" if layer is None else _kind_of(layer) for layer in line.layers)
+    first, *others = kinds
+    name = _plain(first)
+    short = [kind.removeprefix(f"{name} G=").removeprefix(f"{name} P=") for kind in others]
+    if short == others:  # another kind
+        first, short = name, list(map(_plain, others))
+    return f"{first}→{', '.join(dict.fromkeys(short))}" if others else first
+
+
+def _plain(kind: str) -> str:
+    """A kind without its G or P."""
+    return kind.partition(" G=")[0].partition(" P=")[0]
+
+
+def _kind_of(layer: Layer) -> str:
+    if layer.kind or layer.group not in LAYERS:
+        return layer.kind
+    return layer.group if layer.folds == 1 else f"{layer.folds} layers"
+
+
+def _cells(values: Sequence[int | None], metric: str) -> list[Text]:
+    """Each side's value, and from the second on the change."""
+    first = values[0]
+    cells = [_value(first, metric)]
+    for value in values[1:]:
+        cells += [_value(value, metric), _change(value, first)]
+    return cells
+
+
+def _value(value: int | None, metric: str) -> Text:
+    if value is None:
+        return Text("–", "dim")
+    return Text(units.memory(value) if metric in IN_BYTES else units.count(value))
+
+
+def _change(value: int | None, first: int | None) -> Text:
+    """Less is green, more is red; nothing where nothing changed."""
+    if (value or 0) == (first or 0):
+        return Text()
+    less = (value or 0) < (first or 0)
+    share = change(value, first)
+    text = "new" if share is None else units.percent(share)
+    return Text(text if less or share is None else f"+{text}", "green" if less else "red")
+
+
+def _totals(alignment: Alignment) -> Table:
+    table = plain_table()
+    table.add_column("")
+    _add_columns(table, "", len(alignment.contenders))
+    for metric in TOTALS:
+        title = TITLES[metric]
+        if metric == "macs" and any(one.partial for one in alignment.contenders):
+            title = "MACs ≥"
+        cells = _cells(alignment.total(metric), metric)
+        table.add_row(title, *cells, style="bold" if metric in ("macs", "params") else "")
+    return table
+
+
+def alignment_json(alignment: Alignment, lines: Sequence[Line]) -> str:
+    """The same for machines: exact integers, null where a side has no such layer."""
+    document = {
+        "schema": SCHEMA,
+        "contenders": [
+            {
+                "name": one.name,
+                "about": one.about,
+                "convention": one.convention,
+                "partial": one.partial,
+            }
+            for one in alignment.contenders
+        ],
+        "total": {metric: alignment.total(metric) for metric in TOTALS},
+        "differ": sum(line.changed for line in alignment.lines),
+        "lines": [_record(line) for line in lines],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _record(line: Line) -> dict[str, Any]:
+    return {
+        "group": line.first.group,
+        "changed": line.changed,
+        "paths": [layer and layer.path for layer in line.layers],
+        "kinds": [layer and layer.kind for layer in line.layers],
+        "folds": [layer and layer.folds for layer in line.layers],
+        **{metric: line.values(metric) for metric in METRICS},
+    }

@@ -1,0 +1,1 @@
+"""The manual, read from declarations, in two forms."""

@@ -1,0 +1,222 @@
+"""Each column once: what a row says under it, as text for people and as a value for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dualcost import units
+from dualcost.costs.profile import Profile, Row
+from dualcost.network.cost import ratio
+from dualcost.views.listing import MODULE, SEVERAL
+
+Value = int | float | str | bool | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column for people.
+
+    Attributes:
+        title: its heading.
+        text: (profile, row, unit) → what stands in it.
+        number: it is aligned to the right.
+        apart: what its entries are aligned on; "": on their ends.
+        leaves: where there is too little room, the highest number leaves first; 0 stays.
+        only: the profiles in which it says something; None: all.
+        part: the part of the whole that a bar beside it shows; None: no bar.
+        sums: what is listed adds up in it. Of traffic, ops that count nothing have a part too.
+    """
+
+    title: str
+    text: Callable[[Profile, Row, str], str]
+    number: bool = True
+    apart: str = ""
+    leaves: int = 0
+    only: Callable[[Profile], bool] | None = None
+    part: Callable[[Profile, Row], float | None] | None = None
+    sums: bool = True
+
+
+def _kind(profile: Profile, row: Row, unit: str) -> str:
+    if row.group in SEVERAL:
+        return row.becomes or (f"{row.folds} layers" if row.group == MODULE else "")
+    if not row.replaced:
+        return row.kind or row.group
+    return f"{row.kind}→{row.becomes.partition(' ')[0]}"
+
+
+def _groups(profile: Profile, row: Row, unit: str) -> str:
+    return str(row.divisor) if row.divisor and row.divisor > 1 else ""
+
+
+def _channels(profile: Profile, row: Row, unit: str) -> str:
+    return f"{row.M}→{row.N}" if row.M is not None else ""
+
+
+def _kernel(profile: Profile, row: Row, unit: str) -> str:
+    if row.site is None:
+        return ""
+    stride = set(row.site.stride)
+    shown = str(stride.pop()) if len(stride) == 1 else units.size(row.site.stride)
+    return units.size(row.site.kernel) + (f"/{shown}" if shown != "1" else "")
+
+
+def _out(profile: Profile, row: Row, unit: str) -> str:
+    if row.site is None:
+        return ""
+    sides = row.site.out_size
+    return f"{sides[0]}²" if len(sides) == 2 and sides[0] == sides[1] else units.size(sides)
+
+
+def _of_macs(profile: Profile, row: Row) -> float | None:
+    return ratio(row.after.macs, profile.after.macs)
+
+
+def _of_time(profile: Profile, row: Row) -> float | None:
+    whole = profile.latency.after.seconds if profile.latency else 0.0
+    return row.time.seconds / whole if row.time and whole else None
+
+
+def _percent(
+    part: Callable[[Profile, Row], float | None],
+) -> Callable[[Profile, Row, str], str]:
+    def text(profile: Profile, row: Row, unit: str) -> str:
+        return units.percent(value) if (value := part(profile, row)) else ""
+
+    return text
+
+
+def _ratio(profile: Profile, row: Row, unit: str) -> str:
+    return f"{row.ratio:.3f}" if row.ratio is not None else ""
+
+
+def _rewritten(profile: Profile) -> bool:
+    return profile.rewrite is not None
+
+
+def _counts_operations(profile: Profile) -> bool:
+    return profile.convention.operations is not None
+
+
+def _milliseconds(profile: Profile, row: Row, unit: str) -> str:
+    return units.milliseconds(row.time.seconds) if row.time and row.time.seconds else ""
+
+
+def _bound(profile: Profile, row: Row, unit: str) -> str:
+    return row.time.bound if row.time else ""
+
+
+def _timed(profile: Profile) -> bool:
+    return profile.latency is not None
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("layer", lambda p, row, u: row.path or "(root)", number=False),
+    Column("kind", _kind, number=False),
+    Column("M→N", _channels, apart="→", leaves=3),
+    Column("K/s", _kernel, apart="/", leaves=2),
+    Column("groups", _groups, leaves=5),
+    Column("out", _out, leaves=4),
+    Column(
+        "MACs before",
+        lambda p, row, u: units.count(row.before.macs, u),
+        apart=" ",
+        leaves=7,
+        only=_rewritten,
+    ),
+    Column("MACs", lambda p, row, u: units.count(row.after.macs, u), apart=" "),
+    Column(
+        "other ops",
+        lambda p, row, u: units.count(row.after.operations, u),
+        apart=" ",
+        only=_counts_operations,
+    ),
+    Column(
+        "params before",
+        lambda p, row, u: units.count(row.before.params, u),
+        apart=" ",
+        leaves=8,
+        only=_rewritten,
+    ),
+    Column("params", lambda p, row, u: units.count(row.after.params, u), apart=" ", leaves=1),
+    Column(
+        "traffic",
+        lambda p, row, u: units.memory(row.after.traffic),
+        apart=" ",
+        leaves=6,
+        sums=False,
+    ),
+    Column("share", _percent(_of_macs), only=lambda p: not _timed(p), part=_of_macs),
+    Column("ratio", _ratio, only=_rewritten),
+    Column("~ms", _milliseconds, only=_timed),
+    Column("of time", _percent(_of_time), only=_timed, part=_of_time),
+    Column("bound", _bound, number=False, only=_timed),
+)
+
+
+def columns(profile: Profile) -> tuple[Column, ...]:
+    """The columns that say something about this profile."""
+    return tuple(column for column in COLUMNS if column.only is None or column.only(profile))
+
+
+def _size(name: str) -> Callable[[Row], Value]:
+    return lambda row: "x".join(map(str, getattr(row.site, name))) if row.site else None
+
+
+# The fields of a row for machines, in order: CSV columns, and the keys of a row in JSON.
+FIELDS: dict[str, Callable[[Row], Value]] = {
+    "path": lambda row: row.path,
+    "module": lambda row: row.module,
+    "op": lambda row: row.op,
+    "group": lambda row: row.group,
+    "kind": lambda row: row.kind,
+    "becomes": lambda row: row.becomes,
+    "M": lambda row: row.M,
+    "N": lambda row: row.N,
+    "kernel": _size("kernel"),
+    "stride": _size("stride"),
+    "padding": _size("padding"),
+    "dilation": _size("dilation"),
+    "groups": lambda row: row.site.groups if row.site else None,
+    "transposed": lambda row: row.site.transposed if row.site else None,
+    "bias": lambda row: row.site.bias if row.site else None,
+    "divisor": lambda row: row.divisor if row.replaced else None,
+    "out_size": _size("out_size"),
+    "macs_before": lambda row: row.before.macs,
+    "macs_after": lambda row: row.after.macs,
+    "operations_before": lambda row: row.before.operations,
+    "operations_after": lambda row: row.after.operations,
+    "params_before": lambda row: row.before.params,
+    "params_after": lambda row: row.after.params,
+    "weight_bytes_before": lambda row: row.before.weight_bytes,
+    "weight_bytes_after": lambda row: row.after.weight_bytes,
+    "activation_bytes_before": lambda row: row.before.activation_bytes,
+    "activation_bytes_after": lambda row: row.after.activation_bytes,
+    "traffic_before": lambda row: row.before.traffic,
+    "traffic_after": lambda row: row.after.traffic,
+    "intensity_before": lambda row: row.before.intensity,
+    "intensity_after": lambda row: row.after.intensity,
+    "macs_ratio": lambda row: ratio(row.after.macs, row.before.macs),
+    "params_ratio": lambda row: ratio(row.after.params, row.before.params),
+    "note": lambda row: row.note,
+}
+
+
+def _timing(name: str) -> Callable[[Row], Value]:
+    return lambda row: getattr(row.time, name) if row.time else None
+
+
+# The same for rows with a predicted time, in seconds; they come after FIELDS.
+TIME_FIELDS: dict[str, Callable[[Row], Value]] = {
+    "latency_s": _timing("seconds"),
+    "latency_lower_s": _timing("lower_s"),
+    "latency_upper_s": _timing("upper_s"),
+    "roofline_s": _timing("roofline_s"),
+    "bound": _timing("bound"),
+}
+
+
+def fields(timed: bool) -> dict[str, Callable[[Row], Value]]:
+    """The fields of the rows of a profile, with predicted times or without."""
+    return {**FIELDS, **TIME_FIELDS} if timed else FIELDS

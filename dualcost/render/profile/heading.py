@@ -1,0 +1,212 @@
+"""What stands above and below every table: the facts one needs to trust its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dualcost import units
+from dualcost.costs.profile import Profile, Row
+from dualcost.latency.estimate import Timing
+from dualcost.network.cost import Cost
+from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL, NORM
+from dualcost.version import __version__
+from dualcost.views.listing import FOLDED, MODULE, MORE
+
+TITLES = {
+    CONVOLUTION: "convolutions",
+    LINEAR: "linear layers",
+    MATMUL: "matrix products",
+    NORM: "norms",
+    "rest": "rest",
+}
+
+
+def title(profile: Profile) -> str:
+    """One line: the network, and what was done to it."""
+    if profile.rewrite is None:
+        return f"{profile.network}, as it is"
+    blocks = {d.candidate.block for d in profile.decisions if d.replaced}
+    what = " and ".join(f"{block} block" for block in sorted(blocks - {""})) or "convolution"
+    found = sum(decision.candidate.block in blocks for decision in profile.decisions)
+    return (
+        f"{profile.network} with {profile.rewrite} "
+        f"in {profile.replaced} of {found} {what}{'s' * (found != 1)}"
+    )
+
+
+def facts(profile: Profile) -> list[tuple[str, str]]:
+    """Label and text of each line below the title."""
+    asked = profile.rewrite
+    lines = [("input", ", ".join(str(spec) for spec in profile.inputs))]
+    if asked is not None:
+        lines.append(("where", str(asked.rule)))
+        lines += [("but", str(exemption)) for exemption in asked.exemptions]
+        if asked.bias == "drop":
+            lines.append(("bias", "dropped in what is replaced"))
+    lines += [
+        ("counts", f"{profile.convention.about} (convention {profile.convention.name})"),
+        ("unit", profile.convention.unit),
+        ("versions", ", ".join(f"{k} {v}" for k, v in versions(profile).items())),
+    ]
+    lines += _calibration(profile)
+    lines += [("note", note) for note in profile.notes]
+    return lines
+
+
+def _calibration(profile: Profile) -> list[tuple[str, str]]:
+    """What a predicted latency rests on."""
+    predicted = profile.latency
+    if predicted is None:
+        return []
+    calibration = predicted.calibration
+    lines = [
+        (
+            "latency",
+            f"predicted (~): one forward, eager, float32, {predicted.memory_format}, one thread",
+        ),
+        ("machine", f"{calibration.machine}; calibrated {calibration.date[:10]}"),
+    ]
+    if predicted.foreign:
+        lines.append(("", "this calibration was not compared with this machine"))
+    return lines
+
+
+def versions(profile: Profile) -> dict[str, str]:
+    """Dualcost's version, and those of the libraries that traced the network."""
+    return {"dualcost": __version__, **profile.versions}
+
+
+def handled(profile: Profile) -> list[str]:
+    """The sites at which an indivisible G or P, or an exemption, made a difference."""
+    return [
+        f"{decision.candidate.path}: {decision.reason}"
+        for decision in profile.decisions
+        if decision.reason and (decision.replaced or decision.reason.startswith("kept"))
+    ]
+
+
+def totals(profile: Profile) -> list[tuple[str, Cost, Cost]]:
+    """A line for each group of layers."""
+    return [(TITLES[name], *costs) for name, costs in profile.totals.items()]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """An exact total: "parameters", "25,557,032", and after a rewrite what is left of it."""
+
+    label: str
+    before: str
+    after: str = ""
+    change: str = ""
+
+    @property
+    def text(self) -> str:
+        """In one line: "25,557,032 → 18,326,568  (0.717, -28.3%)"."""
+        return f"{self.before} → {self.after}  ({self.change})" if self.after else self.before
+
+
+def sums(profile: Profile) -> list[Sum]:
+    """The exact totals, last and most important: MACs, FLOPs and parameters."""
+    before, after = profile.before, profile.after
+    counts = [
+        ("MACs", before.macs, after.macs),
+        ("operations", before.operations, after.operations),
+        ("FLOPs", before.flops, after.flops),
+        ("parameters", before.params, after.params),
+    ]
+    if profile.convention.operations is None:
+        del counts[1]
+    lines = []
+    for label, old, new in counts:
+        bound = "≥ " if profile.partial and label != "parameters" else ""
+        if profile.rewrite is None:
+            lines.append(Sum(label, f"{bound}{old:,}"))
+        else:
+            change = (
+                f"{new / old:.3f}, {units.percent((new - old) / old)}" if old else "none before"
+            )
+            lines.append(Sum(label, f"{bound}{old:,}", f"{bound}{new:,}", change))
+    return lines
+
+
+def latency(profile: Profile) -> list[tuple[str, str]]:
+    """The predicted latency with its band, and the bound of the machine's peaks."""
+    predicted = profile.latency
+    if predicted is None:
+        return []
+    sides = [predicted.before, predicted.after][profile.rewrite is None :]
+    low = "≥ " if predicted.unpredicted else ""
+    left = predicted.ratio
+    change = f"  ({left:.3f})" if left is not None and profile.rewrite is not None else ""
+    lines = [("latency", " → ".join(f"{low}{_band(side)}" for side in sides) + change)]
+    bounds = (f"{units.duration(side.roofline_s)} by {side.bound}" for side in sides)
+    lines.append(("roofline", " → ".join(bounds)))
+    if predicted.unpredicted:
+        names = ", ".join(f"{name} ({n})" for name, n in sorted(predicted.unpredicted.items()))
+        lines.append(("", f"not predicted, so that latency is a lower bound: {names}"))
+    return lines
+
+
+def _band(timing: Timing) -> str:
+    """A time and the ends of its band, whose unit is said once: "~44.59 ms (40.21 to 48.98)"."""
+    shown = [units.duration(t) for t in (timing.seconds, timing.lower_s, timing.upper_s)]
+    unit = shown[0].partition(" ")[2]
+    low, high = (text.removesuffix(f" {unit}") for text in shown[1:])
+    return f"~{shown[0]} ({low} to {high})"
+
+
+def memory(profile: Profile) -> list[tuple[str, str]]:
+    """Weights, the peak of activations, and traffic: label and text of each line."""
+    before, after = profile.before, profile.after
+    peaks = [f"{units.memory(peak.nbytes)} (in {peak.path})" for peak in profile.peak]
+    lines = [
+        ("weights", (units.memory(before.weight_bytes), units.memory(after.weight_bytes))),
+        ("peak", (peaks[0], peaks[1])),
+        ("traffic", (_traffic(before), _traffic(after))),
+    ]
+    shown = [(name, old if old == new else f"{old} → {new}") for name, (old, new) in lines]
+    if profile.frozen:
+        shown.append(("frozen", f"{profile.frozen:,} of the parameters"))
+    if profile.buffers:
+        elements = sum(buffer.numel for buffer in profile.buffers)
+        nbytes = sum(buffer.nbytes for buffer in profile.buffers)
+        shown.append(
+            ("buffers", f"{elements:,} elements in {len(profile.buffers)}, {units.memory(nbytes)}")
+        )
+    return shown
+
+
+def _traffic(cost: Cost) -> str:
+    intensity = "" if cost.intensity is None else f" ({cost.intensity:.1f} FLOPs a byte)"
+    return f"{units.memory(cost.traffic)}{intensity}"
+
+
+def uncounted(profile: Profile) -> list[str]:
+    """What ran and adds no MACs here: said, so that nobody takes it for forgotten."""
+    names: dict[str, int] = {}
+    for row in profile.rows:
+        counted = row.before.flops or row.after.flops
+        if row.op and not counted and row.group != "unknown":
+            names[row.group] = names.get(row.group, 0) + row.folds
+    lines = []
+    if names:
+        ran = ", ".join(f"{count} {name}" for name, count in sorted(names.items()))
+        lines.append(f"ops that ran without MACs in this convention: {ran}")
+    return [*lines, *not_counted(profile)]
+
+
+def not_counted(profile: Profile) -> list[str]:
+    """What ran and no rule knows, if anything."""
+    if not profile.unknown:
+        return []
+    ops = ", ".join(f"{op} ({count})" for op, count in sorted(profile.unknown.items()))
+    return [f"not counted, so that MACs are a lower bound: {ops}"]
+
+
+def row_style(row: Row) -> str:
+    """How a terminal shows a row."""
+    if row.group in (FOLDED, MORE):
+        return "dim"
+    if row.replaced:
+        return "cyan" if row.group == MODULE else "bold cyan"
+    return ""

@@ -1,0 +1,118 @@
+"""The layers of a profile in a terminal: aligned columns that fit, whole names, bars, a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.text import Text
+
+from dualcost.costs.profile import Profile
+from dualcost.render.glyphs import CELLS, aligned, bar, guides, shortened
+from dualcost.render.profile.columns import Column, columns
+from dualcost.render.profile.heading import row_style
+from dualcost.views.listing import MORE
+from dualcost.views.outline import Entry, Outline
+
+LEAST = 16  # names are shortened to no less than this
+
+
+def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Text]:
+    """The columns' titles and a line for each entry, for a terminal of this width."""
+    entries = outline.entries
+    _, *asked = columns(profile)
+    if outline.depth is not None:
+        asked = [column for column in asked if column.sums]
+    names = [guides(one.ends) + one.name for one in entries]
+    wanted = max(
+        map(len, ["layer", *(n for n, e in zip(names, entries, strict=True) if not _rest(e))])
+    )
+    every = {column: _block(column, profile, entries, unit) for column in asked}
+    blocks = _fitting(every, width - wanted)
+    room = min(wanted, max(LEAST, width - _width(blocks)))
+    lines = [_line("layer".ljust(room), [block[0] for block in blocks], "dim")]
+    for entry, name, *cells in zip(entries, names, *(block[1:] for block in blocks), strict=True):
+        guide = len(guides(entry.ends))
+        if _rest(entry):
+            lines.append(_line(*_spilt(entry, name, room, cells), _style(entry)))
+        else:
+            short = name[:guide] + shortened(entry.name, max(1, room - guide))
+            lines.append(_line(short.ljust(room), cells, _style(entry)))
+        lines[-1].stylize("dim not bold", 0, guide)
+    return lines
+
+
+def remark(outline: Outline) -> str:
+    """What a table folds though nobody said so, and how to see it; "" if it says so itself."""
+    if not outline.chosen or outline.depth is None:
+        return ""
+    return f"folded by module at --depth {outline.depth}; --top 0 lists every layer"
+
+
+def whole(line: str, style: str = "") -> Text:
+    """A line that is longer than the terminal rather than cut or wrapped."""
+    return Text(line, style, no_wrap=True, overflow="ignore")
+
+
+def _rest(entry: Entry) -> bool:
+    return entry.row.group == MORE
+
+
+def _style(entry: Entry) -> str:
+    return "bold" if entry.open else row_style(entry.row)
+
+
+def _line(name: str, cells: Iterable[str], style: str) -> Text:
+    return whole(" ".join([name, *cells]), style)
+
+
+def _width(blocks: Iterable[Sequence[str]]) -> int:
+    return sum(len(block[0]) + 1 for block in blocks)
+
+
+def _fitting(every: dict[Column, tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """The columns that say something, and that fit."""
+    blocks = {column: block for column, block in every.items() if "".join(block[1:]).strip()}
+    while _width(blocks.values()) > width:
+        leaving = max(blocks, key=lambda column: column.leaves)
+        if not leaving.leaves:
+            break
+        del blocks[leaving]
+    return list(blocks.values())
+
+
+def _block(
+    column: Column, profile: Profile, entries: Sequence[Entry], unit: str
+) -> tuple[str, ...]:
+    """The title of a column and its cells, aligned."""
+    texts = [column.text(profile, entry.row, unit) for entry in entries]
+    if column.apart:
+        texts = aligned(texts, column.apart)
+    texts = [column.title, *texts]
+    width = max(map(len, texts))
+    block = [text.rjust(width) if column.number else text.ljust(width) for text in texts]
+    if column.part is None:
+        return tuple(block)
+    drawn = [" " * CELLS, *map(bar, bars(column, profile, entries))]
+    return tuple(f"{text} {one}" for text, one in zip(block, drawn, strict=True))
+
+
+def bars(column: Column, profile: Profile, entries: Sequence[Entry]) -> list[float]:
+    """How long the bar of each entry is, as a share of the longest; a rest has none."""
+    part = column.part
+    parts = [
+        0.0 if part is None or _rest(one) else part(profile, one.row) or 0.0 for one in entries
+    ]
+    most = max(parts, default=0.0) or 1.0
+    return [one / most for one in parts]
+
+
+def _spilt(entry: Entry, name: str, room: int, cells: Sequence[str]) -> tuple[str, list[str]]:
+    """The line of a rest, whose long name takes the place of what is beside it, up to numbers."""
+    left = list(cells)
+    # a rest has its kind in its text, and neither channels nor a kernel
+    while left and left[0].strip() in ("", entry.row.becomes):
+        room += 1 + len(left.pop(0))
+    use = f"{name}, use --top 0"
+    texts = [f"{use} ({entry.row.becomes})" if entry.row.becomes else use, use, name]
+    text = next((one for one in texts if len(one) <= room), shortened(name, room))
+    return text.ljust(room), left

@@ -1,0 +1,158 @@
+"""A profile as a table in the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dualcost import units
+from dualcost.costs.profile import Profile
+from dualcost.network.cost import Cost, ratio
+from dualcost.render.glyphs import aligned
+from dualcost.render.profile import heading
+from dualcost.render.profile.layers import layers, remark, whole
+from dualcost.rewrite.rewrite import Rewritten
+from dualcost.views.outline import Outline
+
+
+def profile_table(
+    profile: Profile,
+    outline: Outline,
+    unit: str,
+    width: int,
+    footer: Sequence[tuple[str, str]] = (),
+) -> RenderableType:
+    """Heading, rows and totals for a terminal of this width; what matters most comes last.
+
+    Args:
+        profile: the profile.
+        outline: the lines of its table.
+        unit: of counts, one of `units.UNIT_NAMES`.
+        width: of the terminal.
+        footer: labels and commands, which are not wrapped, so that they can be copied.
+    """
+    commands = [whole(f"{label:{LABELS}}{text}") for label, text in footer]
+    for command in commands:
+        command.stylize("dim", 0, LABELS)
+    return Group(
+        Text(heading.title(profile), style="bold"),
+        _pairs(heading.facts(profile)),
+        "",
+        *layers(profile, outline, unit, width),
+        *(Text(line, style="dim") for line in filter(None, [remark(outline)])),
+        *(Text(f"handled  {line}", style="yellow") for line in heading.handled(profile)),
+        "",
+        *_totals(profile, unit, width),
+        *(Text(line, style="dim") for line in heading.uncounted(profile)),
+        "",
+        _pairs(heading.memory(profile)),
+        *commands,
+        "",
+        _sums(profile),
+    )
+
+
+def explanation(rewritten: Rewritten) -> RenderableType:
+    """Every site that a rule was asked about, and what became of it."""
+    decisions = rewritten.decisions
+    table = plain_table()
+    for title in ("site", "", "why"):
+        table.add_column(title, overflow="fold")
+    for decision in decisions:
+        verdict = Text("replaced", "cyan") if decision.replaced else Text("kept", "dim")
+        table.add_row(decision.candidate.path or "(root)", verdict, decision.reason)
+    replaced = sum(decision.replaced for decision in decisions)
+    return Group(
+        Text(f"{rewritten.network.name} with {rewritten.asked} where {rewritten.asked.rule}"),
+        table,
+        Text(f"{replaced} of {len(decisions)} replaced", style="bold"),
+    )
+
+
+def plain_table(gap: int = 2) -> Table:
+    """A table of aligned columns, this far apart, without lines."""
+    return Table(box=None, padding=(0, gap, 0, 0), header_style="dim", pad_edge=False)
+
+
+LABELS = 12  # the columns that labels take
+
+
+def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
+    """Labels and texts."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    table.add_column(style="dim", min_width=LABELS - 2)
+    table.add_column(overflow="fold")
+    for label, text in lines:
+        table.add_row(label, Text(text, style=style))
+    return table
+
+
+def _sums(profile: Profile) -> Table:
+    """The exact totals, bold, and behind them the time if one was asked for."""
+    sums = heading.sums(profile)
+    widths = [max(len(getattr(one, side)) for one in sums) for side in ("before", "after")]
+    lines = []
+    for one in sums:
+        text = one.before.rjust(widths[0])
+        if one.after:
+            text += f" → {one.after.rjust(widths[1])}  ({one.change})"
+        lines.append((one.label, text))
+    return _pairs([*lines, *reversed(heading.latency(profile))], "bold")
+
+
+def _totals(profile: Profile, unit: str, width: int) -> list[Text]:
+    """Convolutions, linear layers and so on, and what they add up to, bold."""
+    sides = slice(None) if profile.rewrite is not None else slice(None, None, 3)
+    lines = [*heading.totals(profile), ("total", profile.before, profile.after)]
+    cells = [
+        [*_change(before, after, "macs", unit), *_change(before, after, "params", unit)]
+        for _, before, after in lines
+    ]
+    titles = ["MACs", "after", "ratio", "params", "after", "ratio"]
+    columns = [
+        [title, *aligned(column)] for title, *column in [*zip(titles, *cells, strict=True)][sides]
+    ]
+    columns = [[text.rjust(max(map(len, column))) for text in column] for column in columns]
+    names = ["", *(name for name, *_ in lines)]
+    columns.insert(0, [name.ljust(max(map(len, names))) for name in names])
+    rows = [*zip(*columns, strict=True)]
+    gap = "  " if sum(map(len, rows[0])) + 2 * len(rows[0]) - 2 <= width else " "
+    styles = ["dim", *[""] * (len(rows) - 2), "bold"]
+    return [whole(gap.join(row), style) for row, style in zip(rows, styles, strict=True)]
+
+
+def _change(before: Cost, after: Cost, metric: str, unit: str) -> tuple[str, str, str]:
+    old, new = getattr(before, metric), getattr(after, metric)
+    left = ratio(new, old)
+    shown = "" if left is None else f"{left:.3f}"
+    return units.count(old, unit), units.count(new, unit), shown
+
+
+def as_text(render: Callable[[int], RenderableType], output: Path | None) -> str:
+    """What `render(width)` makes, for the terminal (with its colours) or for a file or pipe.
+
+    What is not a terminal gets plain text, and is wide enough that nothing is folded.
+    """
+    console = terminal()
+    if output is not None or not console.is_terminal:
+        width = console.width if "COLUMNS" in os.environ else PIPED_WIDTH
+        console = Console(**PLAIN, width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        # a line that is not wrapped, such as a command to be copied, is not cut either
+        console.print(render(console.width), crop=False)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+PIPED_WIDTH = 160
+PLAIN: dict[str, Any] = {"highlight": False, "emoji": False, "markup": False}
+
+
+def terminal(stderr: bool = False) -> Console:
+    """A console that prints what it is given, and nothing cleverer."""
+    return Console(stderr=stderr, **PLAIN)

@@ -1,0 +1,1 @@
+"""A sweep in every form."""

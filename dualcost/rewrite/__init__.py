@@ -1,0 +1,1 @@
+"""Which sites become what: rules, exceptions, plans, and the network that comes of them."""

@@ -1,0 +1,1 @@
+"""Looking for the best: many at once, the smallest that fits, the least change that fits."""

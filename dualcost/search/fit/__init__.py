@@ -1,0 +1,1 @@
+"""A choice for each layer that meets budgets."""

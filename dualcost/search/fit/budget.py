@@ -1,0 +1,94 @@
+"""What a fitted network may cost: "params=10M", "macs <= 1.5G", "latency=60ms".
+
+A budget is a constraint on something that its layers add up to. Latency is one too, in whole
+nanoseconds, if a calibration predicts it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from dualcost.costs.metrics import METRICS, Constraint, Metric, compatible
+from dualcost.costs.profile import Profile
+from dualcost.errors import UnknownNameError, UsageError
+from dualcost.network.cost import Cost
+from dualcost.units import duration, nanoseconds, parse_duration
+
+TIME = "time"
+_EQUALS = re.compile(r"\s*([A-Za-z-]+)\s*=\s*(.*)")
+_TIME_LIMIT = re.compile(r"\s*latency\s*(<=|≤)\s*(.*)")
+
+# What the layers of a network add up to; the peak of activations is not of this kind.
+ADDED: dict[str, Callable[[Cost], int]] = {
+    "macs": lambda cost: cost.macs,
+    "flops": lambda cost: cost.flops,
+    "params": lambda cost: cost.params,
+    "weight-bytes": lambda cost: cost.weight_bytes,
+    "traffic": lambda cost: cost.traffic,
+}
+
+
+def _nanoseconds(profile: Profile) -> int:
+    assert profile.latency is not None  # it was predicted
+    return nanoseconds(profile.latency.after.seconds)
+
+
+LATENCY = Metric("latency", TIME, _nanoseconds)
+NAMES = (*ADDED, LATENCY.name)
+
+
+@dataclass(frozen=True)
+class Latency(Constraint):
+    """A limit on a predicted time; its integers are nanoseconds."""
+
+    def said(self, value: int) -> str:
+        """A time, as tables show it."""
+        return duration(value / 10**9)
+
+
+def budget(text: str) -> Constraint:
+    """Read "params=10M" (a maximum), "params >= 5M" or "latency=60ms".
+
+    Raises:
+        UsageError: the text has another form, the unit is not that of the metric, or the metric
+            does not add up over layers.
+        UnknownNameError: there is no such metric.
+    """
+    bare = _EQUALS.fullmatch(text)
+    text = f"{bare[1]} <= {bare[2]}" if bare else text
+    time = _TIME_LIMIT.fullmatch(text)
+    if time:
+        seconds = parse_duration(time[2])
+        return Latency(LATENCY, f"latency <= {time[2]}", high=nanoseconds(seconds))
+    name = re.match(r"\s*([A-Za-z-]*)", text)
+    named = name[1] if name else ""
+    if named == LATENCY.name:
+        raise UsageError(f"{text!r} is no budget", "a latency has a maximum: latency=60ms")
+    if named in METRICS and named not in ADDED:
+        raise UsageError(
+            f"{named} is not what layers add up to, so that it cannot be a budget of `fit`",
+            f"budgets: {', '.join(NAMES)}; `dualcost solve` takes {named} with one G for all",
+        )
+    if named and named not in METRICS:
+        raise UnknownNameError("budget", named, NAMES, f"budgets: {', '.join(NAMES)}")
+    if not named or not re.search("[<>≤≥]", text):
+        raise UsageError(f"{text!r} is not a budget", "write one such as params=10M")
+    return Constraint.parse(text)
+
+
+def budgets(given: Mapping[str, object] | Iterable[str]) -> tuple[Constraint, ...]:
+    """Budgets as texts, or as a name with its maximum each; all can hold.
+
+    Raises:
+        UsageError: there is none, one cannot be read, or two exclude each other.
+    """
+    if isinstance(given, str):
+        given = [given]
+    if isinstance(given, Mapping):
+        given = [f"{name}={value}" for name, value in given.items()]
+    read = tuple(budget(text) for text in given)
+    if not read:
+        raise UsageError("there is no budget", "write one such as params=10M")
+    return compatible(read)

@@ -1,0 +1,1 @@
+"""Many profiles: models, kinds, G and P, row by row."""

@@ -1,0 +1,182 @@
+"""The rows of a sweep: which point of which network, what it costs, and which rows are the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dualcost.kinds.kinds import KINDS, kind
+from dualcost.rewrite.rewrite import Rewrite
+
+# what became of a point
+DONE = "done"
+UNFIT = "unfit"  # the rewrite cannot be carried out there
+FAILED = "failed"  # the model could not be traced
+# what users call a metric: the field of a row
+METRICS = {
+    "macs": "macs",
+    "params": "params",
+    "traffic": "traffic",
+    "weights": "weight_bytes",
+    "peak": "peak_bytes",
+}
+LATENCY = "latency"
+AXES = {**METRICS, LATENCY: "latency_s"}  # what can be drawn; a latency only where it was asked for
+# G of the paper's tables, and 1
+DOUBLING = (1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """How sites are replaced, in the words of users: everything of a rewrite but kind, G and P."""
+
+    where: str = "default"
+    indivisible: str = "refuse"
+    bias: str = "keep"
+    but: tuple[str, ...] = ()
+
+    def rewrite(self, conv: str, divisor: int) -> Rewrite:
+        """The rewrite of that kind.
+
+        Raises:
+            UsageError: one of the words does not fit.
+        """
+        letter = kind(conv).letter
+        given = {letter: divisor} if letter else {}
+        return Rewrite.parse(
+            conv, **given, where=self.where, indivisible=self.indivisible, bias=self.bias,
+            but=self.but,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one row of a sweep is about, as it was asked for.
+
+    Attributes:
+        model: its name as for `library.load`.
+        size: the input, tensors joined by commas; "" for the one that is known for the model.
+        batch: replaces the first number of the input; None leaves it.
+        conv: the kind that replaces; "" for the network as it is.
+        G: groups of group and dual.
+        P: 1/P of het's kernels are K×K.
+        where: the rule that says which sites are replaced; "" for the network as it is.
+        indivisible: what happens where G or P does not divide the channels.
+        bias: whether what is replaced keeps its bias.
+        but: exceptions to the rule, joined by "; ".
+        convention: what is counted.
+    """
+
+    model: str
+    size: str = ""
+    batch: int | None = None
+    conv: str = ""
+    G: int | None = None
+    P: int | None = None
+    where: str = ""
+    indivisible: str = ""
+    bias: str = ""
+    but: str = ""
+    convention: str = "torch"
+
+    @property
+    def label(self) -> str:
+        """The kind with its G or P, "as it is" without one."""
+        return KINDS[self.conv].label(self.G or self.P or 1) if self.conv else "as it is"
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One row: a point, and what it costs or why there is no cost.
+
+    Attributes:
+        point: what was asked for.
+        status: DONE, UNFIT or FAILED.
+        reason: why it is not DONE; "" if it is.
+        input: what the network was traced with; "" if that FAILED.
+        replaced: how many sites were replaced.
+        macs: multiply-accumulates that the convention counts; like all that follow None if the
+            point is not DONE.
+        params: elements of all parameters.
+        traffic: bytes read and written.
+        weight_bytes: memory of the parameters.
+        peak_bytes: the most activations that live at once.
+        latency_s: the time that is predicted, if that was asked for.
+        macs_ratio: what is left of the MACs of the network as it is.
+        params_ratio: what is left of its parameters.
+    """
+
+    point: Point
+    status: str
+    reason: str = ""
+    input: str = ""
+    replaced: int | None = None
+    macs: int | None = None
+    params: int | None = None
+    traffic: int | None = None
+    weight_bytes: int | None = None
+    peak_bytes: int | None = None
+    latency_s: float | None = None
+    macs_ratio: float | None = None
+    params_ratio: float | None = None
+
+    @property
+    def way(self) -> str:
+        """How sites are replaced, in short: the rule, and what is not as by default."""
+        point = self.point
+        words = [
+            point.where,
+            f"but {point.but}" if point.but else "",
+            f"indivisible {point.indivisible}" if point.indivisible not in ("", "refuse") else "",
+            "without bias" if point.bias == "drop" else "",
+        ]
+        return ", ".join(word for word in words if word)
+
+    @property
+    def panel(self) -> tuple[str, str]:
+        """Rows that may be compared with each other: of one model at one input."""
+        return self.point.model, self.input
+
+
+def fronts(rows: Iterable[Swept], x: str, y: str) -> tuple[Swept, ...]:
+    """The rows that no other row of the same model and input beats in both metrics.
+
+    Args:
+        rows: of any models.
+        x: a field of AXES; less is better.
+        y: another.
+    """
+    panels: dict[tuple[str, str], list[Swept]] = {}
+    for row in rows:
+        if row.status == DONE:
+            panels.setdefault(row.panel, []).append(row)
+    return tuple(
+        row
+        for of_panel in panels.values()
+        for row in pareto_front(
+            of_panel, cost=lambda row: getattr(row, x), worth=lambda row: -getattr(row, y)
+        )
+    )
+
+
+Item = TypeVar("Item")
+
+
+def pareto_front(
+    points: Sequence[Item],
+    cost: Callable[[Item], float],
+    worth: Callable[[Item], float],
+) -> tuple[Item, ...]:
+    """The points for which every cheaper one is worth less, cheapest first.
+
+    Of points that are equal in both, all stay.
+    """
+    front: list[Item] = []
+    best = float("-inf")
+    for point in sorted(points, key=lambda point: (cost(point), -worth(point))):
+        equal = front and (cost(point), worth(point)) == (cost(front[-1]), worth(front[-1]))
+        if worth(point) > best or equal:
+            front.append(point)
+            best = worth(point)
+    return tuple(front)

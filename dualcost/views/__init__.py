@@ -1,0 +1,1 @@
+"""What one looks at in costs: rows folded and sorted, trees, networks beside each other."""

@@ -1,0 +1,138 @@
+"""The rows of a profile as a user asked to see them: folded, sorted, cut, always adding up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from dualcost.costs.profile import NEVER_RUN, Profile, Row
+from dualcost.errors import UnknownNameError, UsageError
+from dualcost.latency.estimate import Timing
+from dualcost.network.cost import Cost
+from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL
+
+# groups of rows that stand for several: all in a module, all of a group, all that a cut left out
+MODULE, FOLDED, MORE = SEVERAL = ("module", "folded", "more")
+WHOLE = "(the network)"
+TIMES = " × "  # "3 × dual G=4": what the sites become for which a row stands
+SORTS: dict[str, Callable[[Row], Any]] = {
+    "order": lambda row: 0,
+    "macs": lambda row: -row.after.macs,
+    "params": lambda row: -row.after.params,
+    "saved": lambda row: row.after.macs - row.before.macs,
+    "path": lambda row: row.path,
+}
+
+
+def listing(
+    profile: Profile, depth: int | None = None, sort: str = "order", top: int = 0
+) -> tuple[Row, ...]:
+    """The rows for a table; together they have its MACs, operations and parameters.
+
+    Args:
+        profile: the profile.
+        depth: fold all rows below this depth of the module tree; None lists every layer that
+            multiplies, and folds the others into one row per group. Rows that count nothing
+            are left out.
+        sort: one of SORTS; ties stay in order of execution.
+        top: keep this many rows and fold the rest into a last one; 0 keeps all.
+
+    Raises:
+        UnknownNameError: there is no such sort.
+        UsageError: depth or top is negative.
+    """
+    rows = (
+        _by_layer(profile.rows) if depth is None else modules(filter(counts, profile.rows), depth)
+    )
+    return ordered(rows, sort, top)
+
+
+def ordered(rows: Sequence[Row], sort: str = "order", top: int = 0) -> tuple[Row, ...]:
+    """Sort rows, and fold all but the first `top` into a last one.
+
+    Raises:
+        UnknownNameError: there is no such sort.
+        UsageError: top is negative.
+    """
+    if sort not in SORTS:
+        raise UnknownNameError("order of rows", sort, SORTS, f"orders: {', '.join(SORTS)}")
+    if top < 0:
+        raise UsageError(f"--top {top} is negative", "--top 0 shows all rows")
+    rows = sorted(rows, key=SORTS[sort])
+    if top and len(rows) > top:
+        rows = [*rows[:top], more(rows[top:])]
+    return tuple(rows)
+
+
+def more(rows: Sequence[Row]) -> Row:
+    """The row for what a cut leaves out."""
+    return together(f"and {sum(row.folds for row in rows)} more", rows, MORE)
+
+
+def counts(row: Row) -> bool:
+    """The row has MACs, other operations that the convention counts, parameters, or a time."""
+    timed = row.time is not None and row.time.seconds > 0
+    return timed or any((cost.flops or cost.params) for cost in (row.before, row.after))
+
+
+def _by_layer(rows: Iterable[Row]) -> list[Row]:
+    """Every row that multiplies or was replaced; the others folded by their group, at the end."""
+    shown: list[Row] = []
+    folded: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.group in (CONVOLUTION, LINEAR, MATMUL) or row.replaced:
+            shown.append(row)
+        elif counts(row):
+            folded.setdefault(row.group, []).append(row)
+    for group, members in folded.items():
+        what = f"parameter{'s' * (len(members) > 1)} never run" if group == NEVER_RUN else group
+        shown.append(together(f"{len(members)}{TIMES}{what}", members, FOLDED))
+    return shown
+
+
+def modules(rows: Iterable[Row], depth: int) -> list[Row]:
+    """One row for each module at a depth, and for what lies higher; each row is in one of them.
+
+    Raises:
+        UsageError: depth is negative.
+    """
+    if depth < 0:
+        raise UsageError(f"--depth {depth} is negative", "--depth 0 folds the whole network")
+    members: dict[str, list[Row]] = {}
+    for row in rows:
+        members.setdefault(".".join(row.path.split(".")[:depth]), []).append(row)
+    return [
+        inside[0] if len(inside) == 1 else together(path if depth else WHOLE, inside, MODULE)
+        for path, inside in members.items()
+    ]
+
+
+def together(path: str, rows: Sequence[Row], group: str) -> Row:
+    """One row for several, with the sum of their costs."""
+    changes = [_becomes(row) for row in rows]
+    replaced = {kind for _, kinds in changes for kind in kinds}
+    times = [row.time for row in rows if row.time is not None]
+    return Row(
+        path=path,
+        module="",
+        op="",
+        group=group,
+        before=sum((row.before for row in rows), Cost()),
+        after=sum((row.after for row in rows), Cost()),
+        becomes=f"{sum(n for n, _ in changes)}{TIMES}{', '.join(sorted(replaced))}"
+        if replaced
+        else "",
+        folds=sum(row.folds for row in rows),
+        ops=tuple(index for row in rows for index in row.ops),
+        time=sum(times, Timing()) if times else None,
+    )
+
+
+def _becomes(row: Row) -> tuple[int, set[str]]:
+    """How many sites of a row are replaced, and what they become."""
+    if not row.replaced:
+        return 0, set()
+    if row.group not in SEVERAL:
+        return 1, {row.becomes}
+    count, _, kinds = row.becomes.partition(TIMES)
+    return int(count), set(kinds.split(", "))

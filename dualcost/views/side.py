@@ -1,0 +1,272 @@
+"""One side of a comparison: a network, a network with a rewrite, or the JSON report of a profile.
+
+resnet50                        a name as for `profile`
+resnet50+dual:G=4               with a rewrite
+mobilenet_v2+dual:G=8@separable     with a rewrite where a rule says
+resnet50+plan.toml              with the rewrite of a plan, as `dualcost fit --save` writes it
+before.json                     what `dualcost profile -o before.json` wrote
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dualcost.costs.profile import Profile, Row
+from dualcost.errors import UsageError
+from dualcost.kinds.kinds import kind
+from dualcost.network.cost import Cost
+from dualcost.network.site import BLOCK_KINDS, CONVOLUTION, LINEAR, MATMUL
+from dualcost.rewrite.plan import SUFFIX
+from dualcost.rewrite.plan import read as read_plan
+from dualcost.rewrite.rewrite import Rewrite
+
+LAYERS = (CONVOLUTION, LINEAR, MATMUL)  # compared one by one; others by group
+METRICS = ("macs", "params", "traffic", "weight_bytes")
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one layer is and costs, or several that are compared as one.
+
+    Attributes:
+        path: the module it ran in; "" for layers that are added up by group.
+        group: what it is (`site.GROUPS`).
+        kind: the kind of convolution, with its G or P.
+        M: input channels or features.
+        N: output channels or features.
+        kernel: as text, "3x3".
+        out_size: as text, "56x56".
+        cost: macs, params, traffic and weight_bytes.
+        block: it stands in the place of a whole block.
+        folds: how many layers it stands for.
+    """
+
+    path: str
+    group: str
+    kind: str
+    M: int | None
+    N: int | None
+    kernel: str
+    out_size: str
+    cost: Cost
+    block: bool = False
+    folds: int = 1
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A side: its layers, and its totals.
+
+    Attributes:
+        name: as the user wrote it.
+        about: the network, and what was done to it.
+        convention: what was counted.
+        layers: in order of execution; their costs add up to `total`.
+        total: the whole network.
+        peak_bytes: the most activations that live at once.
+        partial: MACs are a lower bound.
+    """
+
+    name: str
+    about: str
+    convention: str
+    layers: tuple[Layer, ...]
+    total: Cost
+    peak_bytes: int
+    partial: bool
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the text of a contender says: a report, or a model, a kind with G or P, and a rule."""
+
+    text: str
+    model: str = ""
+    conv: str = ""
+    G: int | None = None
+    P: int | None = None
+    where: str = ""
+    plan: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Asked:
+        """Read one of the forms above.
+
+        Raises:
+            UsageError: it has another form, or kind and letter do not go together.
+        """
+        if text.endswith(".json"):
+            return cls(text)
+        head, at, where = text.partition("@")
+        model, plus, change = head.rpartition("+")
+        if change.endswith(SUFFIX) and not at:
+            if not model:
+                raise UsageError(
+                    f"{text!r} says how to change, but not what", f"write MODEL+{text}"
+                )
+            return cls(text, model, plan=change)
+        if not plus:
+            if at:
+                raise UsageError(
+                    f"{text!r} says where, but not by what", "write MODEL+dual:G=4@RULE"
+                )
+            return cls(text, text)
+        conv, colon, number = change.partition(":")
+        letter, equals, digits = number.partition("=")
+        if not model or (colon and not (letter in ("G", "P") and equals and digits.isdecimal())):
+            raise UsageError(
+                f"{text!r} cannot be compared", "write MODEL, MODEL+dual:G=4 or FILE.json"
+            )
+        given = {letter: int(digits)} if colon else {}
+        wanted = kind(conv).letter
+        if set(given) != ({wanted} if wanted else set()):
+            form = f"{conv}:{wanted}=4" if wanted else conv
+            raise UsageError(
+                f"{text!r}: {conv} takes {wanted or 'neither G nor P'}", f"write {model}+{form}"
+            )
+        return cls(text, model, conv, given.get("G"), given.get("P"), where)
+
+    def rewrite(
+        self, where: str, indivisible: str, bias: str, but: tuple[str, ...]
+    ) -> Rewrite | None:
+        """The rewrite, of its plan, or by its own rule or else by `where`; None without a kind.
+
+        Raises:
+            UsageError: one of the words does not fit.
+        """
+        if self.plan:
+            return read_plan(self.plan)
+        if not self.conv:
+            return None
+        rule = self.where or where
+        return Rewrite.parse(self.conv, self.G, self.P, rule, indivisible, bias, but)
+
+
+def of_profile(name: str, profile: Profile) -> Contender:
+    """A profile, as its rewrite makes it."""
+    done = _done(str(profile.rewrite), profile.replaced) if profile.rewrite else ""
+    return Contender(
+        name=name,
+        about=f"{profile.network}{done}",
+        convention=profile.convention.name,
+        layers=_folded(map(_of_row, profile.rows)),
+        total=_sum([profile.after]),
+        peak_bytes=profile.peak[1].nbytes,
+        partial=profile.partial,
+    )
+
+
+def _done(rewrite: str, sites: int) -> str:
+    return f" with {rewrite} at {sites} site{'s' * (sites != 1)}"
+
+
+def _of_row(row: Row) -> Layer:
+    site = row.site
+    return Layer(
+        path=row.path,
+        group=row.group,
+        kind=row.becomes or row.kind,
+        M=row.M,
+        N=row.N,
+        kernel="x".join(map(str, site.kernel)) if site else "",
+        out_size="x".join(map(str, site.out_size)) if site else "",
+        cost=_sum([row.after]),
+        block=row.replaced and row.kind in BLOCK_KINDS,
+    )
+
+
+def read(path: Path) -> Contender:
+    """The report of a profile, as its rewrite made it.
+
+    Raises:
+        UsageError: there is no such file, or it is no report.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if report["schema"] != SCHEMA:
+            raise ValueError(f"schema {report['schema']}; this dualcost reads {SCHEMA}")
+        return _of_report(str(path), report)
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {path}: {error.strerror or error}",
+            "give a file that `dualcost profile -o FILE.json` wrote",
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is no report of a profile ({type(error).__name__}: {error})",
+            "give a file that `dualcost profile -o FILE.json` wrote",
+        ) from error
+
+
+def _of_report(name: str, report: Mapping[str, Any]) -> Contender:
+    asked = report["rewrite"]
+    done = ""
+    if asked:
+        chosen = kind(asked["conv"])
+        divisor = asked.get(chosen.letter, 1)
+        done = _done(chosen.label(divisor), asked["replaced"])
+    total = report["total"]["after"]
+    return Contender(
+        name=name,
+        about=f"{report['network']}{done}",
+        convention=report["convention"]["name"],
+        layers=_folded(map(_of_record, report["rows"])),
+        total=Cost(**{metric: int(total[metric]) for metric in METRICS}),
+        peak_bytes=int(report["peak"]["after"]["bytes"]),
+        partial=bool(report["partial"]),
+    )
+
+
+def _of_record(row: Mapping[str, Any]) -> Layer:
+    becomes = row["becomes"]
+    return Layer(
+        path=row["path"],
+        group=row["group"],
+        kind=becomes or row["kind"],
+        M=row["M"],
+        N=row["N"],
+        kernel=row["kernel"] or "",
+        out_size=row["out_size"] or "",
+        cost=Cost(**{metric: int(row[f"{metric}_after"]) for metric in METRICS}),
+        block=bool(becomes) and row["kind"] in BLOCK_KINDS,
+    )
+
+
+def _sum(costs: Iterable[Cost]) -> Cost:
+    """The sum, of METRICS alone: those that a report and a profile both have."""
+    whole = sum(costs, Cost())
+    return Cost(**{metric: getattr(whole, metric) for metric in METRICS})
+
+
+def _folded(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """What multiplies one by one, the rest added up by group; what left with a block is gone."""
+    kept: list[Layer] = []
+    others: dict[str, list[Layer]] = {}
+    for layer in layers:
+        if layer.group in LAYERS and layer.kind != "removed":
+            kept.append(layer)
+        elif layer.cost != Cost():
+            others.setdefault(layer.group, []).append(layer)
+    return (*kept, *(merged("", group, members) for group, members in others.items()))
+
+
+def merged(path: str, group: str, layers: list[Layer]) -> Layer:
+    """Several layers as one: their costs added up."""
+    return replace(
+        layers[0],
+        path=path,
+        group=group,
+        kind="",
+        M=layers[0].M,
+        N=layers[-1].N,
+        kernel="",
+        out_size=layers[-1].out_size,
+        cost=_sum(layer.cost for layer in layers),
+        block=False,
+        folds=sum(layer.folds for layer in layers),
+    )
