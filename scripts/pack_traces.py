@@ -1,6 +1,6 @@
 """Write the packaged traces anew: `python scripts/pack_traces.py [GLOB]`.
 
-Run it when torch, torchvision, the zoo or the tracer change; tests/test_packaged_traces.py says
+Run it when torch, torchvision, the zoo or the tracer change; tests/library/test_packaged.py says
 when that is needed.
 """
 

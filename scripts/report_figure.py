@@ -2,7 +2,7 @@
 
     python scripts/report_figure.py
 
-It needs a Chromium, as the tests of pages do (see tests/browser.py).
+It needs a Chromium, as the tests of pages do (see tests/support/browser.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LARGEST = 250_000  # bytes, for those who clone
 def main() -> None:
     """Run the command, open its page, and keep the upper part of what a reader sees."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from browser import chromium
+    from support.browser import chromium
 
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page = Path(folder) / "report.html"

@@ -4,7 +4,7 @@
 
 In a ```console block, a line that starts with "$ dualcost" is a command, and what follows up to
 the next command is what it prints at 80 columns. A page may also be one `session`.
-tests/test_docs.py runs the same and compares.
+tests/documents/test_docs.py runs the same and compares.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Write the man page anew: `python scripts/update_man.py`.
 
-It is read from the declarations of the commands, as `--help` is; tests/test_man.py says when it is
-out of date.
+It is read from the declarations of the commands, as `--help` is; tests/render/test_man.py says when
+it is out of date.
 """
 
 from __future__ import annotations

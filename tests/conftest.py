@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import Command
+from support.commands import Command
 
 from dualcost.cli import run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """When tests are only listed, nothing is compared, and no snapshot is called unused."""
+    if config.option.collectonly:
+        config.pluginmanager.unregister(name="syrupy")
 
 
 @pytest.fixture(scope="session", autouse=True)

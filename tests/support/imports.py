@@ -1,0 +1,27 @@
+"""What a process of its own has imported when it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("torch", "torchvision", "timm", "fvcore", "sympy", "matplotlib", "numpy", "scipy")
+
+
+REPORT = f"""
+import sys
+print(sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)
+"""
+
+
+def heavy_imports_of(code: str) -> tuple[int, str]:
+    """Exit code, and the heavy modules that a process has imported when it ends."""
+    whole = f"import atexit\natexit.register(lambda: exec({REPORT!r}))\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", whole], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def running(arguments: str) -> str:
+    return f"import sys; sys.argv = 'dualcost {arguments}'.split()\nimport dualcost.__main__"
