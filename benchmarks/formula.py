@@ -15,9 +15,9 @@ from results import WORDS, deliver
 from dualcost.costs.closedform import closed_form
 from dualcost.costs.profile import profile
 from dualcost.library import networks as library
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.sources.sources import find
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 MODELS = ("torchvision:resnet50", "torchvision:vgg16", "torchvision:densenet121")
 POINTS = [(1, 224, 2), (1, 160, 4), (8, 192, 8), (2, 320, 2), (4, 256, 4), (16, 288, 8)]

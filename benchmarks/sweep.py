@@ -19,8 +19,9 @@ from results import WORDS, deliver
 
 from dualcost.costs.profile import profile
 from dualcost.library import networks as library
-from dualcost.network.site import Network
-from dualcost.nn.sources.sources import Source, find
+from dualcost.network.network import Network
+from dualcost.nn.sources.source import Source
+from dualcost.nn.sources.sources import find
 from dualcost.search.sweep.arrays import Sweep, sweep
 from dualcost.search.sweep.rows import Replacing
 

@@ -29,8 +29,9 @@ import torch
 import torchvision
 
 from dualcost.errors import DualcostError
-from dualcost.network.site import UNKNOWN
-from dualcost.nn.sources.sources import Source, from_timm, from_torchvision, torchvision_names
+from dualcost.network.network import UNKNOWN
+from dualcost.nn.sources.source import Source
+from dualcost.nn.sources.sources import from_timm, from_torchvision, torchvision_names
 from dualcost.render.profile.markdown import table
 
 KIB = 1024

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from dualcost.costs.closedform import ClosedForm
     from dualcost.costs.profile import Profile
     from dualcost.gate.check import Report
-    from dualcost.kinds.kinds import ConvKind
+    from dualcost.kinds.recipe import ConvKind
     from dualcost.lab.measurement import Comparison
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.rewrite.request import Rewrite
     from dualcost.search.fit.fitted import Fitted
     from dualcost.search.fit.timetable import Predictor
     from dualcost.search.solve import Solution
@@ -165,7 +165,7 @@ def convert(
     """
     from dualcost.library import networks as library
     from dualcost.nn.convert.conversion import convert_model
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.rewrite.request import Rewrite
 
     asked = Rewrite.parse(conv, G, P, where, indivisible, bias, tuple(but))
     specs = library.specs(input)
@@ -221,7 +221,7 @@ def profile(
     from dualcost.costs.profile import profile as cost
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.rewrite.request import Rewrite
 
     asked = Rewrite.parse(conv, G, P, where, indivisible, bias, tuple(but)) if conv else None
     counted = named_convention(convention)
@@ -444,9 +444,9 @@ def solve(
         dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
     """
     from dualcost.costs.closedform import asked_in_letter, closed_form
-    from dualcost.costs.metrics import parsed
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
+    from dualcost.search.constraint import parsed
     from dualcost.search.solve import DIVISORS, SIZES, solve_divisor, solve_size, variable_for
 
     limits = parsed(constraints)

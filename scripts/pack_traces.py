@@ -12,7 +12,8 @@ from fnmatch import fnmatchcase
 
 from dualcost.library.networks import TRACES
 from dualcost.network import tracefile
-from dualcost.nn.sources.sources import Source, from_torchvision, from_zoo, torchvision_names
+from dualcost.nn.sources.source import Source
+from dualcost.nn.sources.sources import from_torchvision, from_zoo, torchvision_names
 from dualcost.nn.zoo import ZOO
 
 

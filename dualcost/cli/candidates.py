@@ -55,7 +55,7 @@ objectives = _of("search.fit.fitted", "OBJECTIVES", about=str)
 
 def policies(incomplete: str) -> Words:
     """What becomes of indivisible channels; the fallback with a number."""
-    from dualcost.rewrite.rewrite import POLICIES
+    from dualcost.rewrite.request import POLICIES
 
     return [(policy.replace(":N", ":8"), "") for policy in POLICIES]
 
@@ -184,7 +184,7 @@ def _divisors(model: str, rule: str) -> list[int]:
 
 def rules(context: typer.Context, incomplete: str) -> Words:
     """Named rules, and terms with the values that the model's sites have; the last is begun."""
-    from dualcost.network.site import BLOCK_KINDS
+    from dualcost.network.network import BLOCK_KINDS
     from dualcost.rewrite.rule import NAMED_RULES, READERS, Rule
 
     head, space, begun = incomplete.rpartition(" ")
@@ -204,7 +204,7 @@ def rules(context: typer.Context, incomplete: str) -> Words:
 
 def _usual(field: str) -> list[str]:
     """Values of a field, where no model says which there are."""
-    from dualcost.network.site import BLOCK_KINDS
+    from dualcost.network.network import BLOCK_KINDS
 
     if field in ("first", "transposed", "bias"):
         return ["yes", "no"]

@@ -12,7 +12,7 @@ from dualcost.cli import candidates
 
 if TYPE_CHECKING:
     from dualcost.latency.calibration import Calibration
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.rewrite.request import Rewrite
 
 INPUT, COUNTED = "Which input", "What is counted"
 REWRITE = "What if"
@@ -218,7 +218,7 @@ def asked(
             plan cannot be read.
     """
     from dualcost.errors import UsageError
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.rewrite.request import Rewrite
 
     if plan is not None:
         check_alone(plan, conv, groups, parts, where, but, indivisible, bias)

@@ -26,7 +26,7 @@ def _say(label: str, message: str, style: str) -> None:
         return
     from rich.text import Text
 
-    from dualcost.render.profile.table import terminal
+    from dualcost.render.terminal import terminal
 
     terminal(stderr=True).print(Text(f"{label}: ", style=style).append(message, style="default"))
 

@@ -20,7 +20,7 @@ def watching(total: int, what: str) -> Iterator[Progress]:
         return
     from rich import progress
 
-    from dualcost.render.profile.table import terminal
+    from dualcost.render.terminal import terminal
 
     bar = progress.Progress(
         progress.TextColumn("{task.description}"),

@@ -149,7 +149,7 @@ class Stream:
             return sweep.markdown_row(row, self.latency)
         from rich.console import Group
 
-        from dualcost.render.profile.table import as_text
+        from dualcost.render.terminal import as_text
 
         return as_text(lambda width: Group(*self._table.lines(row, width)), self.path)
 

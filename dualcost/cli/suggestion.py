@@ -11,8 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from dualcost.costs.profile import Profile
-    from dualcost.network.site import Network
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.network.network import Network
+    from dualcost.rewrite.request import Rewrite
 
 INPUT = {"--input", "--batch"}
 CHANGE = {"--conv", "--G", "--P", "--where", "--but", "--indivisible", "--bias"}
@@ -110,7 +110,8 @@ def _other(command: str, model: str, given: dict[str, list[Words]], *more: str) 
 def _change(network: Network) -> Words:
     """A dual convolution in its most usual form that this network can have."""
     from dualcost.errors import DualcostError
-    from dualcost.rewrite.rewrite import Rewrite, rewrite
+    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.rewrite import rewrite
 
     for rule in RULES:
         for groups in GROUPS:

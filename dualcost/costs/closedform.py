@@ -19,13 +19,16 @@ from typing import Any
 
 from dualcost.costs.sums import Sum, Term
 from dualcost.errors import UsageError
-from dualcost.kinds.kinds import ConvKind, kind
+from dualcost.kinds.kinds import kind
+from dualcost.kinds.recipe import ConvKind
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.expression import Expression, flattened, symbol
 from dualcost.network.guard import Guard
-from dualcost.network.site import UNKNOWN, ConvSite, Network, TensorSpec
+from dualcost.network.network import UNKNOWN, Network, TensorSpec
+from dualcost.network.site import ConvSite
 from dualcost.network.symbolic import SymbolicNetwork, admit
-from dualcost.rewrite.rewrite import Replacement, Rewrite, rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import Replacement, rewrite
 
 METRICS = {"macs": "MACs", "params": "parameters"}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.rewrite.rewrite import Replacement
 
 

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING
 from dualcost.costs.memory import peak
 from dualcost.latency.estimate import Prediction, Timing
 from dualcost.network.cost import CONVENTIONS, Convention, Cost, ratio
-from dualcost.network.site import (
+from dualcost.network.network import (
     CONVOLUTION,
     LINEAR,
     MATMUL,
     NORM,
     UNKNOWN,
-    ConvSite,
     Network,
     Op,
     Parameter,
     TensorSpec,
 )
-from dualcost.rewrite.rewrite import Decision, Replacement, Rewrite, rewrite
+from dualcost.network.site import ConvSite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import Decision, Replacement, rewrite
 
 if TYPE_CHECKING:
     import pandas

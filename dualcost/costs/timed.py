@@ -7,7 +7,7 @@ from dataclasses import replace
 from dualcost.costs.profile import Profile
 from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import Prediction, Timing, estimate, total
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.rewrite.rewrite import rewrite
 
 

@@ -13,7 +13,7 @@ from dualcost.gate.config import Model
 from dualcost.gate.metrics import dimension, said
 from dualcost.library import networks as library
 from dualcost.network.cost import Convention, convention
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.search.fit.budget import budgets as parsed
 from dualcost.search.fit.fit import fit
 from dualcost.search.fit.fitted import LAYERS, Fitted, Wish

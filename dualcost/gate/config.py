@@ -13,9 +13,9 @@ from dualcost.errors import UnknownNameError, UsageError
 from dualcost.gate import limit, metrics
 from dualcost.gate.limit import OFF, Allowance, LayerLimits, Limit
 from dualcost.network.cost import convention as named_convention
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.rewrite import plan
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.toml import Key, Section, TomlFile
 
 SCHEMA = 1

@@ -16,8 +16,8 @@ from dualcost.gate import config, metrics
 from dualcost.gate.config import SCHEMA
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
-from dualcost.network.site import TensorSpec
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.network.network import TensorSpec
+from dualcost.rewrite.request import Rewrite
 from dualcost.toml import quoted, word
 
 LIMITED = ("params", "macs", "peak-activations")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dualcost.errors import UsageError
-from dualcost.kinds.kinds import ConvKind, Part
+from dualcost.kinds.recipe import ConvKind, Part
 
 LARGEST = 128  # what can still be told apart on a page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dualcost.kinds.kinds import ALL, BETWEEN, EVERY_PTH, OTHER_GROUPS, OWN, OWN_GROUP, Sight
+from dualcost.kinds.recipe import ALL, BETWEEN, EVERY_PTH, OTHER_GROUPS, OWN, OWN_GROUP, Sight
 
 
 @dataclass(frozen=True)

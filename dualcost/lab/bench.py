@@ -15,7 +15,7 @@ from dualcost.lab.race import DTYPES, Conditions, Contender, Race, Variant, fiel
 from dualcost.latency.machine import Machine
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.units import memory
 
 NANOSECOND = 1e-9

@@ -18,7 +18,7 @@ from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import Estimate, Timing, cold_share, estimate, site_seconds, total
 from dualcost.latency.machine import Machine
 from dualcost.latency.workload import workload
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 TARGET = 0.02  # of a race

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from dualcost.kinds.kinds import ConvKind
+from dualcost.kinds.recipe import ConvKind
 from dualcost.lab.onednn import Step
 from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import Timing
 from dualcost.latency.machine import Machine
-from dualcost.network.site import ConvSite, TensorSpec
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.network.network import TensorSpec
+from dualcost.network.site import ConvSite
+from dualcost.rewrite.request import Rewrite
 
 WORTH = 0.95  # another G or P is named if it leaves less than this of the predicted time
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from dualcost.errors import UsageError
 from dualcost.kinds.kinds import kind
-from dualcost.network.site import TensorSpec
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.network.network import TensorSpec
+from dualcost.rewrite.request import Rewrite
 
 EAGER, COMPILED, GRAPH = "eager", "compiled", "CUDA graph"
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}  # with their bytes

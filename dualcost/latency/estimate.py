@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 
-from dualcost.kinds.kinds import ConvKind
+from dualcost.kinds.recipe import ConvKind
 from dualcost.latency.calibration import FORMATS, Calibration
 from dualcost.latency.machine import Machine
 from dualcost.latency.workload import VIEW, WITHIN, workload
-from dualcost.network.site import ConvSite, Network, Op
+from dualcost.network.network import Network, Op
+from dualcost.network.site import ConvSite
 from dualcost.rewrite.lowering import Executed, convolution_op, executed, recipe_ops
 from dualcost.rewrite.rewrite import Rewritten
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import log2, prod
 
-from dualcost.network.site import (
+from dualcost.network.network import (
     ACTIVATION,
     ELEMENTWISE,
     EMBEDDING,
@@ -20,10 +20,9 @@ from dualcost.network.site import (
     NORM,
     POOLING,
     RESIZE,
-    ConvSite,
     Op,
-    Size,
 )
+from dualcost.network.site import ConvSite, Size
 
 LANES = 16  # elements of fp32 in a vector of 512 bits, the block of oneDNN's layouts
 IMAGE_CHANNELS = 4  # with so few input channels a convolution reads an image: another kernel

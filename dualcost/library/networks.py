@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from dualcost.errors import ModelError, OutputError, TraceFileError, UnknownNameError, UsageError
 from dualcost.network import symbolic, tracefile
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.network.symbolic import SymbolicNetwork
 from dualcost.network.tracefile import SUFFIX, Header
 from dualcost.nn.formats import EXPORTED
 from dualcost.version import __version__
 
 if TYPE_CHECKING:  # importing them wakes torch
-    from dualcost.nn.sources.sources import Source
+    from dualcost.nn.sources.source import Source
     from dualcost.nn.trace.inputs import Example
 
 TRACES = Path(__file__).parent / "traces"
@@ -246,13 +246,13 @@ def _from_code(
 ) -> Network:
     """A user's own model, input or rules: traced anew each time, for the code may have changed."""
     announce(f"tracing {model}")
-    from dualcost.nn.sources import sources
+    from dualcost.nn.sources import code, sources
 
     with redirect_stdout(sys.stderr):
         if rules:
-            sources.run_file(rules)
+            code.run_file(rules)
         source = sources.find(model)
-        given = sources.example_from(example) if example else None
+        given = code.example_from(example) if example else None
         return _traced(source, inputs, batch, given, device)
 
 

@@ -17,15 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dualcost.network.site import (
-    ACTIVATION,
-    INVERTED_RESIDUAL,
-    NORM,
-    SEPARABLE,
-    Block,
-    ConvSite,
-    Op,
-)
+from dualcost.network.network import ACTIVATION, INVERTED_RESIDUAL, NORM, SEPARABLE, Block, Op
+from dualcost.network.site import ConvSite
 
 # The class names of torchvision (MobileNetV2/V3, MnasNet, EfficientNet) and timm.
 INVERTED_RESIDUAL_TYPES = frozenset(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from dualcost.errors import UnknownNameError
-from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL, Op
+from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, Op
 
 UNIT = "1 MAC = one multiply-accumulate; FLOPs = 2·MACs"
 UNIT_WITH_OPERATIONS = f"{UNIT} + other operations"

@@ -21,7 +21,8 @@ from dualcost.errors import TraceFileError, UsageError
 from dualcost.files import write_atomically
 from dualcost.network.expression import Expression, Values, parse
 from dualcost.network.guard import Guard
-from dualcost.network.site import Block, ConvSite, Network, Op, Parameter, TensorSpec
+from dualcost.network.network import Block, Network, Op, Parameter, TensorSpec
+from dualcost.network.site import ConvSite
 
 SCHEMA = 1
 SUFFIX = ".json.gz"

@@ -17,7 +17,8 @@ from typing import Any, TextIO, TypeVar
 
 from dualcost.errors import TraceFileError
 from dualcost.files import write_atomically
-from dualcost.network.site import Block, ConvSite, Network, Op, Parameter, TensorSpec
+from dualcost.network.network import Block, Network, Op, Parameter, TensorSpec
+from dualcost.network.site import ConvSite
 
 SCHEMA = 1
 SUFFIX = ".jsonl.gz"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dualcost.nn.layers.blocks import (
+    from dualcost.nn.layers.kinds import (
         DepthwiseSeparableConv2d,
         DualConv2d,
         GroupConv2d,
         HetConv2d,
-        RecipeConv2d,
     )
+    from dualcost.nn.layers.recipe import RecipeConv2d
     from dualcost.nn.trace.rules import count_module, count_op
 
 __all__ = [
@@ -30,8 +30,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from dualcost.nn.layers import blocks
+        from dualcost.nn.layers import kinds
         from dualcost.nn.trace import rules
 
-        return getattr(rules if name.startswith("count_") else blocks, name)
+        return getattr(rules if name.startswith("count_") else kinds, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from dualcost.costs.profile import profile
 from dualcost.network.cost import CONVENTIONS, Cost
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.paper.tables import EXPLANATIONS, Printed, PrintedRow
 
 AGREES, DIFFERS, DISAGREES, QUOTED = "agrees", "differs", "disagrees", "quoted"

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from dualcost.errors import UnknownNameError
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.units import SCALES
 
 TABLES = ("I", "II", "III", "IV", "V", "VI", "VII")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dualcost.lab.measurement import BETWEEN, Comparison, Ratio, Standing
 from dualcost.lab.race import Contender
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 from dualcost.units import duration, percent
 from dualcost.version import __version__
 

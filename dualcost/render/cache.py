@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dualcost import units
 from dualcost.library.cache import Entry
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 SCHEMA = 1
 NAMED = 12  # characters of the name of a damaged file; JSON has them all

@@ -12,7 +12,7 @@ from rich.text import Text
 from dualcost import units
 from dualcost.lab.validate import CLOSE, Accuracy, Check, Validation
 from dualcost.latency.calibration import FORMATS, Calibration, Pair
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 SCHEMA = 1
 

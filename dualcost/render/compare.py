@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dualcost import units
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 from dualcost.views.alignment import TOTALS, Alignment, Line, change
 from dualcost.views.side import LAYERS, METRICS, Layer
 

@@ -12,8 +12,8 @@ from dualcost import units
 from dualcost.nn.convert.result import Conversion
 from dualcost.nn.layers.start import COPY
 from dualcost.render.profile import heading
-from dualcost.render.profile.table import plain_table
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.render.terminal import plain_table
+from dualcost.rewrite.request import Rewrite
 
 SCHEMA = 1
 ROOT = "the network itself"

@@ -15,7 +15,7 @@ from rich.text import Text
 from dualcost.lab.explanation import ExplainedLayer, Explanation, Steps
 from dualcost.lab.onednn import TORCH, Step
 from dualcost.lab.reason import excesses, reason
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 from dualcost.units import size
 from dualcost.version import __version__
 

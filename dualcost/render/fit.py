@@ -12,8 +12,8 @@ from rich.text import Text
 from dualcost import units
 from dualcost.network.cost import Cost
 from dualcost.render.profile import heading
-from dualcost.render.profile.table import plain_table
 from dualcost.render.solve import headroom
+from dualcost.render.terminal import plain_table
 from dualcost.search.fit.budget import LATENCY
 from dualcost.search.fit.fitted import LAYERS, OBJECTIVES, SECONDS, Fitted, Layer
 from dualcost.search.solve import Reading

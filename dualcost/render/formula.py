@@ -15,7 +15,7 @@ from sympy.printing.str import StrPrinter
 from dualcost import units
 from dualcost.costs.closedform import METRICS, ClosedForm
 from dualcost.costs.sums import Sum
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 from dualcost.version import __version__
 
 SCHEMA = 1

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dualcost import units
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 if TYPE_CHECKING:  # importing it wakes torch
     from dualcost.nn.fuse.fuse import Choice, Fusion

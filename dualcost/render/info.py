@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dualcost import units
 from dualcost.lab.environment import Environment, Kept
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 SCHEMA = 1
 

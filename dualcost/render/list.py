@@ -10,7 +10,7 @@ from rich.console import RenderableType
 
 from dualcost import units
 from dualcost.network.tracefile import Header
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 SCHEMA = 1
 

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dualcost import units
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 from dualcost.version import __version__
 from dualcost.views.roofline import PlacedLayer, Point, Roof, Roofline
 

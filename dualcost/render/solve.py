@@ -12,7 +12,7 @@ from rich.text import Text
 
 from dualcost import units
 from dualcost.render.formula import one_line
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 from dualcost.search.solve import DIVISORS, Point, Reading, Solution
 from dualcost.version import __version__
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dualcost.costs.profile import Profile
-from dualcost.network.site import Network
+from dualcost.nn.verify.verification import Verification
 from dualcost.render.profile import heading
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 if TYPE_CHECKING:  # importing it wakes torch
     from dualcost.nn.verify.crosscheck import Check
-    from dualcost.nn.verify.witnesses import Witness
 
 SCHEMA = 1
 STYLES = {
@@ -31,27 +28,6 @@ NAMES = {
     "fvcore": "fvcore",
     "numel": "sum(p.numel())",
 }
-
-
-@dataclass(frozen=True)
-class Verification:
-    """A profile, the network that explains it, and what the witnesses said."""
-
-    profile: Profile
-    network: Network
-    checks: tuple[Check, ...]
-    witnesses: tuple[Witness, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Nothing unexplained remains, and at least one counter could count."""
-        counted = any(not witness.failure for witness in self.witnesses)
-        return counted and all(check.verdict != "unexplained" for check in self.checks)
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """The counters that could not count, and why."""
-        return {witness.name: witness.failure for witness in self.witnesses if witness.failure}
 
 
 def verification_table(verification: Verification, listed: str = "") -> RenderableType:

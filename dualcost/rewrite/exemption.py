@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dualcost.errors import RuleError
-from dualcost.kinds.kinds import KINDS, ConvKind, divisor_of, kind
+from dualcost.kinds.kinds import KINDS, divisor_of, kind
+from dualcost.kinds.recipe import ConvKind
 from dualcost.rewrite.rule import Rule
 
 

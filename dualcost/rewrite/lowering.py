@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from dualcost.kinds.grouping import INTERLEAVED, RUNS, GroupedRun
-from dualcost.kinds.kinds import ConvKind, Part
-from dualcost.network.site import CONVOLUTION, ELEMENTWISE, FREE, ConvSite, Network, Op, Size
+from dualcost.kinds.recipe import ConvKind, Part
+from dualcost.network.network import CONVOLUTION, ELEMENTWISE, FREE, Network, Op
+from dualcost.network.site import ConvSite, Size
 from dualcost.rewrite.rewrite import Replacement, Rewritten
 
 

@@ -25,7 +25,7 @@ from dualcost.errors import UnknownNameError, UsageError
 from dualcost.files import write_atomically
 from dualcost.kinds.kinds import divisor_of, kind
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.rewrite import Indivisible, Rewrite
+from dualcost.rewrite.request import Indivisible, Rewrite
 from dualcost.rewrite.rule import Rule
 from dualcost.toml import TomlFile, quoted
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from dualcost.errors import RuleError, UnknownNameError
-from dualcost.network.site import BLOCK_KINDS, ConvSite, Size
+from dualcost.network.network import BLOCK_KINDS
+from dualcost.network.site import ConvSite, Size
 from dualcost.units import size
 
 # Longest first, so that ">=" is not read as ">" and "=".

@@ -14,15 +14,16 @@ from functools import cached_property
 from math import gcd
 
 from dualcost.costs.closedform import ClosedForm, closed_form
-from dualcost.costs.metrics import Constraint
 from dualcost.costs.profile import profile
 from dualcost.costs.sums import Sum
 from dualcost.errors import UsageError
 from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.expression import Expression, Values
 from dualcost.network.guard import Guard
-from dualcost.network.site import Network
-from dualcost.rewrite.rewrite import Rewrite, rewrite
+from dualcost.network.network import Network
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import rewrite
+from dualcost.search.constraint import Constraint
 
 DIVISORS = ("G", "P")
 # What may be searched besides G and P, and the symbols that it stands for.

@@ -9,7 +9,7 @@ from dualcost.costs.profile import NEVER_RUN, Profile, Row
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import Cost
-from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL
+from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL
 
 # groups of rows that stand for several: all in a module, all of a group, all that a cut left out
 MODULE, FOLDED, MORE = SEVERAL = ("module", "folded", "more")

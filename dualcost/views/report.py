@@ -14,8 +14,8 @@ from dualcost.costs.timed import timed
 from dualcost.errors import UsageError
 from dualcost.latency.calibration import Calibration
 from dualcost.network.cost import CONVENTIONS, Convention
-from dualcost.network.site import GROUPS, UNKNOWN, Network
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.network.network import GROUPS, UNKNOWN, Network
+from dualcost.rewrite.request import Rewrite
 from dualcost.views.roofline import Roofline, roofline
 from dualcost.views.substitution import Substitution, substitutions
 from dualcost.views.tree import Branch, frontier, module_tree

@@ -16,8 +16,9 @@ from dualcost.errors import UsageError
 from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import COMPUTE, MEMORY, Timing, estimate, total
 from dualcost.network.cost import CONVENTIONS, Cost
-from dualcost.network.site import Network
-from dualcost.rewrite.rewrite import Rewrite, rewrite
+from dualcost.network.network import Network
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import rewrite
 
 
 @dataclass(frozen=True)

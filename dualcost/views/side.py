@@ -19,10 +19,10 @@ from dualcost.costs.profile import Profile, Row
 from dualcost.errors import UsageError
 from dualcost.kinds.kinds import kind
 from dualcost.network.cost import Cost
-from dualcost.network.site import BLOCK_KINDS, CONVOLUTION, LINEAR, MATMUL
+from dualcost.network.network import BLOCK_KINDS, CONVOLUTION, LINEAR, MATMUL
 from dualcost.rewrite.plan import SUFFIX
 from dualcost.rewrite.plan import read as read_plan
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 LAYERS = (CONVOLUTION, LINEAR, MATMUL)  # compared one by one; others by group
 METRICS = ("macs", "params", "traffic", "weight_bytes")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dualcost.costs.profile import Profile, Row
-from dualcost.kinds.kinds import KINDS, ConvKind
+from dualcost.kinds.kinds import KINDS
+from dualcost.kinds.recipe import ConvKind
 from dualcost.network.site import ConvSite
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import dualcost
 from dualcost.errors import ExitCode, UnknownNameError
 from dualcost.library import networks
 from dualcost.library.networks import headers
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 
 SCHEMA = json.loads(
     (Path(dualcost.__file__).parent / "render" / "profile" / "profile.schema.json").read_text()

@@ -19,7 +19,7 @@ from dualcost.errors import ExitCode
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
-from dualcost.rewrite.rewrite import BIASES
+from dualcost.rewrite.request import BIASES
 from dualcost.rewrite.rule import NAMED_RULES, READERS
 from dualcost.units import UNIT_NAMES
 from dualcost.views.listing import SORTS

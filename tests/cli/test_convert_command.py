@@ -20,7 +20,7 @@ import dualcost
 from dualcost.errors import ExitCode, UsageError
 from dualcost.nn.convert import artefact
 from dualcost.nn.convert import result as conversion
-from dualcost.nn.layers.blocks import DualConv2d
+from dualcost.nn.layers.kinds import DualConv2d
 
 NET = """
 from torch import nn

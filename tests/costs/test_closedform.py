@@ -30,11 +30,11 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.network.cost import convention
 from dualcost.network.expression import Values, flattened, python, symbol
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.trace.symbolic import symbolic_trace
 from dualcost.nn.trace.trace import trace
 from dualcost.render.function import form_python
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rule import NAMED_RULES
 
 G, H, W = map(symbol, "GHW")

@@ -13,8 +13,10 @@ from dualcost.costs.memory import Peak, activation_bytes, peak
 from dualcost.costs.profile import PeakAt, profile
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
-from dualcost.network.site import ACTIVATION, ConvSite, Network, Op, TensorSpec
-from dualcost.rewrite.rewrite import Replacement, Rewrite
+from dualcost.network.network import ACTIVATION, Network, Op, TensorSpec
+from dualcost.network.site import ConvSite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import Replacement
 
 # --- a simulation: which byte is alive when
 

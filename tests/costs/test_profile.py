@@ -17,9 +17,9 @@ from dualcost.errors import IndivisibleError, UsageError
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.network.cost import Cost, convention
-from dualcost.network.site import Network, Parameter
+from dualcost.network.network import Network, Parameter
 from dualcost.network.tracefile import SUFFIX
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 PACKAGED = [f"{origin}:{name}" for origin in library.ORIGINS for name in library.names(origin)]
 # Every sixth, and those with a trait of their own: shared heads, gates, 3-d, attention, aux heads.

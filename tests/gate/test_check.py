@@ -19,7 +19,7 @@ from dualcost.gate import appraisal, survey
 from dualcost.gate.appraisal import Appraisal
 from dualcost.gate.config import read
 from dualcost.library import networks as library
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 CONFIG = """\
 [models.res]

@@ -17,7 +17,7 @@ from dualcost.errors import ExitCode
 from dualcost.gate import config, metrics
 from dualcost.gate.init import roomy
 from dualcost.library import networks as library
-from dualcost.network.site import UNKNOWN
+from dualcost.network.network import UNKNOWN
 
 
 @quickly

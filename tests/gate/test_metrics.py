@@ -14,8 +14,8 @@ from dualcost.costs.profile import Profile, profile
 from dualcost.errors import UsageError
 from dualcost.gate import metrics
 from dualcost.library import networks as library
-from dualcost.network.site import Network
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.network.network import Network
+from dualcost.rewrite.request import Rewrite
 
 NETWORKS = {  # and which sites of it are replaced
     "resnet18": "kernel>1 groups=1",

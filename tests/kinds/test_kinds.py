@@ -17,7 +17,8 @@ from sympy import simplify, symbols, sympify
 
 from dualcost.errors import IndivisibleError, UnknownNameError, UsageError
 from dualcost.kinds.equations import COST_OF_KIND, D_o, G, K, M, N, P
-from dualcost.kinds.kinds import KINDS, ConvKind, divisor_of, kind
+from dualcost.kinds.kinds import KINDS, divisor_of, kind
+from dualcost.kinds.recipe import ConvKind
 from dualcost.network.cost import Cost
 
 every_kind = pytest.mark.parametrize("name", list(KINDS))

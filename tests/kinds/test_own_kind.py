@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 import dualcost
 from dualcost.errors import IndivisibleError, ModelError, UsageError
-from dualcost.kinds.kinds import ALL, KINDS, OWN_GROUP, ConvKind, Part
+from dualcost.kinds.kinds import KINDS
+from dualcost.kinds.recipe import ALL, OWN_GROUP, ConvKind, Part
 from dualcost.nn import DualConv2d, RecipeConv2d
 
 # the same recipe under another name

@@ -33,9 +33,7 @@ from dualcost.lab.race import EAGER, GRAPH, Contender, Variant, field_of
 from dualcost.library.networks import specs
 from dualcost.nn.here import here
 
-SCHEMA = json.loads(
-    (Path(dualcost.__file__).parent / "render" / "measurement.schema.json").read_text()
-)
+SCHEMA = json.loads((Path(dualcost.__file__).parent / "render" / "bench.schema.json").read_text())
 MODELS = """
 import os, signal, sys
 from torch import nn

@@ -19,7 +19,7 @@ from dualcost.latency import calibration as calibrations
 from dualcost.latency.estimate import estimate
 from dualcost.latency.workload import VIEW, workload
 from dualcost.library import networks as library
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.here import here
 from dualcost.nn.trace.trace import trace
 

@@ -29,7 +29,8 @@ from dualcost.latency.workload import workload
 from dualcost.library import networks as library
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.lowering import executed
-from dualcost.rewrite.rewrite import Rewrite, rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import rewrite
 
 SITE = ConvSite(
     M=64, N=64, kernel=(3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1),

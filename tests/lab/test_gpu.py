@@ -20,18 +20,16 @@ import dualcost.paper.latency
 from dualcost.errors import ExitCode
 from dualcost.lab.race import EAGER, GRAPH
 from dualcost.library import networks as library
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn import DualConv2d
 from dualcost.nn.convert.convert import convert
 from dualcost.nn.fuse.fuse import fuse
 from dualcost.paper.tables import printed_rows
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
-SCHEMA = json.loads(
-    (Path(dualcost.__file__).parent / "render" / "measurement.schema.json").read_text()
-)
+SCHEMA = json.loads((Path(dualcost.__file__).parent / "render" / "bench.schema.json").read_text())
 MODELS = """
 import torch
 from torch import nn

@@ -47,10 +47,11 @@ from dualcost.latency.estimate import (
 from dualcost.latency.regression import SAME, TERMS, Curve, fitted, terms
 from dualcost.latency.workload import Workload, workload
 from dualcost.library import networks as library
-from dualcost.network.site import Op
+from dualcost.network.network import Op
 from dualcost.render.profile.json import as_dict, profile_json
 from dualcost.rewrite.lowering import executed
-from dualcost.rewrite.rewrite import Rewrite, rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import rewrite
 from dualcost.views.listing import listing
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dualcost.library import networks as library
-from dualcost.network.site import UNKNOWN, Network, Op
+from dualcost.network.network import UNKNOWN, Network, Op
 from dualcost.nn.sources.sources import from_torchvision, from_zoo, torchvision_names
 from dualcost.nn.zoo import ZOO
 

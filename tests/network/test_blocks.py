@@ -16,7 +16,7 @@ from support.networks import quickly
 from torch import Tensor, nn
 
 from dualcost.library import networks as library
-from dualcost.network.site import INVERTED_RESIDUAL, SEPARABLE, Block, Network
+from dualcost.network.network import INVERTED_RESIDUAL, SEPARABLE, Block, Network
 from dualcost.nn.trace.trace import trace
 
 # Blocks of each kind: the depthwise convolutions, and how many of them are in an inverted residual.

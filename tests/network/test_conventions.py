@@ -19,9 +19,9 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import CONVENTIONS, UNIT, UNIT_WITH_OPERATIONS, Cost, convention
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 
 def costs(model: nn.Module, *specs: TensorSpec, by: str) -> dict[str, Cost]:

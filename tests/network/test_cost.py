@@ -9,7 +9,7 @@ from support.networks import plain
 
 from dualcost.errors import UnknownNameError
 from dualcost.network.cost import CONVENTIONS, Cost, convention, ratio
-from dualcost.network.site import NORM, POOLING, RESIZE, Op
+from dualcost.network.network import NORM, POOLING, RESIZE, Op
 
 MAP = (2, 8, 5, 5)
 ELEMENTS = 2 * 8 * 5 * 5

@@ -9,7 +9,7 @@ import pytest
 from support.networks import conv, linear, network, plain, site
 
 from dualcost.errors import UsageError
-from dualcost.network.site import FREE, GROUPS, Op, TensorSpec
+from dualcost.network.network import FREE, GROUPS, Op, TensorSpec
 
 
 @pytest.mark.parametrize(

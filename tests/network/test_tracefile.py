@@ -17,7 +17,7 @@ from dualcost.errors import OutputError, TraceFileError
 from dualcost.library import networks as library
 from dualcost.network import tracefile
 from dualcost.network.blocks import find_blocks
-from dualcost.network.site import Network, Parameter
+from dualcost.network.network import Network, Parameter
 
 # one folder serves all examples of a property: each writes its file anew
 in_one_folder = settings(quickly, suppress_health_check=[HealthCheck.function_scoped_fixture])

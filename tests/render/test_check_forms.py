@@ -25,7 +25,7 @@ from dualcost.render.check.junit import check_junit
 from dualcost.render.check.markdown import MARKER, check_markdown, escaped
 from dualcost.render.check.sarif import check_sarif
 from dualcost.render.check.text import check_table
-from dualcost.render.profile.table import as_text
+from dualcost.render.terminal import as_text
 
 # Essentials of sarif-schema-2.1.0.json of OASIS: what a result viewer relies on.
 SARIF: dict[str, Any] = {

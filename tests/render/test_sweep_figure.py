@@ -18,9 +18,9 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
 from dualcost.render.figure import COLOURS, MARKS
-from dualcost.render.profile.table import as_text
 from dualcost.render.sweep.figure import sweep_figure
 from dualcost.render.sweep.plot import SIGNS, sweep_plot
+from dualcost.render.terminal import as_text
 from dualcost.search.sweep import file as sweepfile
 from dualcost.search.sweep.rows import AXES, DONE, Swept
 from dualcost.search.sweep.study import plan, run

@@ -8,11 +8,13 @@ import pytest
 
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
-from dualcost.network.site import ConvSite, Op, TensorSpec
-from dualcost.nn.layers.blocks import MODULES
+from dualcost.network.network import Op, TensorSpec
+from dualcost.network.site import ConvSite
+from dualcost.nn.layers.kinds import MODULES
 from dualcost.nn.trace.trace import trace
 from dualcost.rewrite.lowering import executed, recipe_ops
-from dualcost.rewrite.rewrite import Rewrite, rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import rewrite
 
 SIZES = (*product((1, 2, 3, 5), (1, 2), (0, 1, 2), (1, 2)), (3, 3, 1, 1), (5, 3, 0, 2))
 M, N, SIDES, BATCH = 12, 24, (17, 20), 2

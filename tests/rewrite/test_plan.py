@@ -19,7 +19,8 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.lab.race import Variant
 from dualcost.rewrite import plan
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.rewrite import BIASES, Indivisible, Rewrite, rewrite
+from dualcost.rewrite.request import BIASES, Indivisible, Rewrite
+from dualcost.rewrite.rewrite import rewrite
 from dualcost.rewrite.rule import Rule, Term
 from dualcost.toml import quoted
 

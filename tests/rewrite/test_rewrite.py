@@ -31,7 +31,8 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import Cost
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.rewrite import Indivisible, Replacement, Rewrite, Rewritten, rewrite
+from dualcost.rewrite.request import Indivisible, Rewrite
+from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 
 def reasons(found: Rewritten) -> dict[str, tuple[bool, str]]:

@@ -24,7 +24,7 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import Cost
-from dualcost.network.site import INVERTED_RESIDUAL, SEPARABLE, Network
+from dualcost.network.network import INVERTED_RESIDUAL, SEPARABLE, Network
 from dualcost.rewrite.rewrite import rewrite
 
 # --- finding blocks

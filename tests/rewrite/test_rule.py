@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from support.networks import quickly, site
 
 from dualcost.errors import RuleError, UnknownNameError, UsageError
-from dualcost.network.site import BLOCK_KINDS, ConvSite
+from dualcost.network.network import BLOCK_KINDS
+from dualcost.network.site import ConvSite
 from dualcost.rewrite.rule import NAMED_RULES, OPERATORS, READERS, Candidate, Rule, Term
 
 PLAIN = Candidate("layer3.0.conv2", "Conv2d", "", False, site(64, 128))

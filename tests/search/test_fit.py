@@ -21,7 +21,7 @@ from support.networks import conv, mobile, network, quickly, site
 from torch import nn
 
 import dualcost
-from dualcost.costs.metrics import METRICS, Constraint
+from dualcost.costs.metrics import METRICS
 from dualcost.costs.profile import Profile, profile
 from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode, UsageError
@@ -30,10 +30,11 @@ from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
 from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import Cost
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.rewrite import plan
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rule import Rule
+from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import LATENCY, NAMES, Latency, budget, budgets
 from dualcost.search.fit.choices import Choice, choices
 from dualcost.search.fit.fit import fit, offered

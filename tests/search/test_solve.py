@@ -15,13 +15,14 @@ from torch import nn
 
 import dualcost
 from dualcost.costs.closedform import closed_form
-from dualcost.costs.metrics import METRICS, Constraint, parsed
+from dualcost.costs.metrics import METRICS
 from dualcost.costs.profile import Profile, profile
 from dualcost.errors import DualcostError, ExitCode, IndivisibleError, UsageError
 from dualcost.library import networks as library
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.trace.symbolic import symbolic_trace
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.search.constraint import Constraint, parsed
 from dualcost.search.solve import solve_divisor, solve_size
 from dualcost.units import BYTES, COUNT, parse_percent, parse_quantity
 

@@ -20,10 +20,10 @@ from dualcost.costs.timed import timed
 from dualcost.errors import ModelError, UsageError
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.paper.sweep import paper_ways
 from dualcost.paper.tables import printed_rows
-from dualcost.rewrite.rewrite import POLICIES
+from dualcost.rewrite.request import POLICIES
 from dualcost.search.sweep import curve
 from dualcost.search.sweep.arrays import sweep
 from dualcost.search.sweep.curve import Curve

@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dualcost.kinds.kinds import KINDS
-from dualcost.nn.layers.blocks import (
-    IMPLEMENTATIONS,
-    MODULES,
-    RecipeConv2d,
-)
+from dualcost.nn.layers.kinds import IMPLEMENTATIONS, MODULES
+from dualcost.nn.layers.recipe import RecipeConv2d
 
 sides = st.integers(1, 4)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dualcost.network.site import Network, Op, TensorSpec
+from dualcost.network.network import Network, Op, TensorSpec
 
 
 class Forward(nn.Module):

@@ -13,20 +13,21 @@ from hypothesis import strategies as st
 
 from dualcost.kinds.kinds import KINDS
 from dualcost.network.cost import Cost
-from dualcost.network.site import (
+from dualcost.network.network import (
     ACTIVATION,
     CONVOLUTION,
     GROUPS,
     LINEAR,
     NORM,
     Block,
-    ConvSite,
     Network,
     Op,
     Parameter,
     TensorSpec,
 )
-from dualcost.rewrite.rewrite import Rewrite, Rewritten
+from dualcost.network.site import ConvSite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import Rewritten
 
 # Shared machines pause now and then: time says nothing about a property.
 quickly = settings(deadline=None, max_examples=50)

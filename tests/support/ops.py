@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torchvision.ops import DeformConv2d
 
-from dualcost.network.site import CONVOLUTION, EMBEDDING, LINEAR, MATMUL, TensorSpec
+from dualcost.network.network import CONVOLUTION, EMBEDDING, LINEAR, MATMUL, TensorSpec
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dualcost.lab.measurement import (
 )
 from dualcost.lab.race import EAGER, Contender
 from dualcost.latency.machine import Machine
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 
 HERE = Machine(
     processor="a processor",

@@ -17,9 +17,9 @@ from support.networks import asked, conv, linear, network, norm, quickly, site
 from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode, UsageError
 from dualcost.library import networks as library
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.render.profile.json import profile_json
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.views.alignment import Alignment, align, shown
 from dualcost.views.side import METRICS, Asked, Contender, of_profile, read
 

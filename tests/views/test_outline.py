@@ -12,7 +12,7 @@ from dualcost.costs.profile import Profile, Row, profile
 from dualcost.errors import UsageError
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, Cost
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.views.listing import MORE, SORTS, listing
 from dualcost.views.outline import LINES, OWN, Entry, outline, tree
 

@@ -24,11 +24,11 @@ from dualcost.errors import ExitCode
 from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, Cost
-from dualcost.network.site import GROUPS, UNKNOWN, Network
+from dualcost.network.network import GROUPS, UNKNOWN, Network
 from dualcost.render.html.equations import worked
 from dualcost.render.html.page import network_page
 from dualcost.render.html.template import SCRIPTS
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.views.report import report
 from dualcost.views.substitution import substitutions
 from dualcost.views.tree import Branch, frontier, module_tree

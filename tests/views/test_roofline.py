@@ -18,10 +18,10 @@ from dualcost.errors import ExitCode, UsageError
 from dualcost.latency import calibration as calibrations
 from dualcost.latency.estimate import COMPUTE, MEMORY
 from dualcost.library import networks as library
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.render.figure import COLOURS, drawing
 from dualcost.render.roofline_figure import roofline_figure
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 from dualcost.views.roofline import Roof, folded, roofline
 
 CALIBRATION = linear_calibration()

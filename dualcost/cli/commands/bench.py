@@ -149,7 +149,7 @@ def bench(
     """
     from dualcost.lab import bench as contest
     from dualcost.lab.race import Conditions, Variant, variants
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.units import parse_duration, parse_percent
 
     planned = None
@@ -187,7 +187,7 @@ def _watching(contenders: int, budget_s: float) -> Iterator[Watcher]:
         announce(f"running {contenders} models in turn, for at most {duration(budget_s)}")
         yield _watched(None)
         return
-    from dualcost.render.profile.table import terminal
+    from dualcost.render.terminal import terminal
 
     with terminal(stderr=True).status("starting", refresh_per_second=2) as status:
         yield _watched(status)
@@ -211,7 +211,7 @@ def _line(progress: Progress) -> str:
 
 def _written(comparison: Comparison, json: bool, output: Path | None) -> str:
     from dualcost.render.bench import measurement_json, measurement_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     if json:
         return measurement_json(comparison)

@@ -50,7 +50,7 @@ def show_entries(
     """List what is kept: networks, inputs, and the versions that traced them."""
     from dualcost.library import cache
     from dualcost.render.cache import entries_json, entries_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     found = [entry for entry in cache.entries() if entry.matches(pattern)]
     if json:
@@ -72,7 +72,7 @@ def clear(
     """
     from dualcost.library import cache
     from dualcost.render.cache import entries_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     found = cache.clear(pattern, dry=dry)
     deliver(as_text(lambda width: entries_table(found), None), None)

@@ -65,7 +65,7 @@ def calibrate(
         check_writable(output)
     calibration = _calibrated(budget_s, path)
     from dualcost.render.calibrate import calibration_json, calibration_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     if json:
         deliver(calibration_json(calibration, path), None)
@@ -105,7 +105,7 @@ def _validate(path: Path | None, json: bool) -> None:
     from dualcost.latency.calibration import FORMATS, check_machine, read
     from dualcost.nn.here import here
     from dualcost.render.calibrate import validation_json, validation_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     calibration = read(path)
     check_machine(calibration, here(calibration.machine.threads))

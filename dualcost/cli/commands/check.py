@@ -150,7 +150,7 @@ def configuration(path: Path | None) -> Config:
 def _written(output: Output, report: Report) -> str:
     if output.form == "text":
         from dualcost.render.check.text import check_table
-        from dualcost.render.profile.table import as_text
+        from dualcost.render.terminal import as_text
 
         return as_text(lambda width: check_table(report), output.path)
     from importlib import import_module

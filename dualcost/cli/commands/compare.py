@@ -98,7 +98,7 @@ def compare(
     metrics = (SHOWN[by],) if by else ("macs", "params")[: 2 if len(sides) == 2 else 1]
     lines = shown(alignment, sort, top, changed, METRICS if as_json else metrics)
     from dualcost.render.compare import alignment_json, alignment_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     if as_json:
         deliver(alignment_json(alignment, lines), output)
@@ -117,7 +117,7 @@ def contender(
     from dualcost.costs.profile import profile
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.views.side import of_profile, read
 
     if not asked.model:

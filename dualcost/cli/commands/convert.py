@@ -82,7 +82,7 @@ def convert(
     from dualcost.costs.profile import profile as cost
     from dualcost.errors import UsageError
     from dualcost.library import networks as library
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.nn.formats import check_output
 
     check_output(output)
@@ -102,6 +102,6 @@ def convert(
         deliver(conversion_json(done), None)
         return
     from dualcost.render.convert import conversion_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     deliver(as_text(lambda width: conversion_table(done), None), None)

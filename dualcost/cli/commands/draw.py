@@ -53,7 +53,7 @@ def draw(
     from dualcost.render.draw import design_figure, design_text
 
     if output is None:
-        from dualcost.render.profile.table import as_text
+        from dualcost.render.terminal import as_text
 
         deliver(as_text(lambda width: design_text(drawn), None), None)
         return

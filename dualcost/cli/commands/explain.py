@@ -91,7 +91,7 @@ def explain(
     from dualcost.lab.explanation import farthest
     from dualcost.lab.race import Variant
     from dualcost.library import networks as library
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.units import parse_duration
 
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias)
@@ -135,7 +135,7 @@ def _watching(measure: bool) -> Iterator[Watcher]:
         announce("running the model before and after" + ", and measuring" * measure)
         yield lambda progress: None
         return
-    from dualcost.render.profile.table import terminal
+    from dualcost.render.terminal import terminal
 
     with terminal(stderr=True).status("starting", refresh_per_second=2) as status:
         yield lambda progress: status.update(
@@ -145,7 +145,7 @@ def _watching(measure: bool) -> Iterator[Watcher]:
 
 def _written(explanation: Explanation, json: bool, output: Path | None) -> str:
     from dualcost.render.explain import reason_json, reason_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     if json:
         return reason_json(explanation)

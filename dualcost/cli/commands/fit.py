@@ -175,7 +175,7 @@ def fit(
         announce=announce,
     )
     from dualcost.render.fit import fitted_json, fitted_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     if json:
         text = fitted_json(fitted)

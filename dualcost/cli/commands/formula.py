@@ -104,7 +104,7 @@ def formula(
     elif json:
         text = render.form_json(form, share)
     else:
-        from dualcost.render.profile.table import as_text
+        from dualcost.render.terminal import as_text
 
         text = as_text(lambda width: render.form_text(form, share, width), output)
     deliver(text, output)

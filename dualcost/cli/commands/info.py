@@ -37,7 +37,7 @@ def info(
     """
     from dualcost.lab.environment import environment
     from dualcost.render.info import environment_json, environment_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
 
     machine = None
     if torch:

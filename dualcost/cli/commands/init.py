@@ -52,9 +52,9 @@ def init(
     and leave some room.
     """
     from dualcost.gate import init as starter
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.render.check.init import start_table
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
     from dualcost.units import parse_percent
 
     path = starter.place(Path.cwd()).relative_to(Path.cwd())

@@ -55,6 +55,6 @@ def list_networks(
         deliver(networks_json(found), None)
     else:
         from dualcost.render.list import networks_table
-        from dualcost.render.profile.table import as_text
+        from dualcost.render.terminal import as_text
 
         deliver(as_text(lambda width: networks_table(found, unit), None), None)

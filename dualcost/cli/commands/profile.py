@@ -14,8 +14,8 @@ from dualcost.cli.output import announce, deliver
 if TYPE_CHECKING:
     from dualcost.costs.profile import Profile
     from dualcost.latency.calibration import Calibration
-    from dualcost.network.site import Network
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.network.network import Network
+    from dualcost.rewrite.request import Rewrite
 
 EXAMPLES = (
     (
@@ -123,7 +123,7 @@ def profile(
     from dualcost.costs.profile import profile as cost
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.units import check_unit
 
     check_unit(unit)
@@ -168,7 +168,8 @@ def _by_ending(output: Path | None) -> Format:
 
 
 def _explain(network: Network, asked: Rewrite, output: Path | None) -> None:
-    from dualcost.render.profile.table import as_text, explanation
+    from dualcost.render.profile.table import explanation
+    from dualcost.render.terminal import as_text
     from dualcost.rewrite.rewrite import rewrite
 
     deliver(as_text(lambda width: explanation(rewrite(network, asked)), output), output)
@@ -200,7 +201,8 @@ def _written(
         from dualcost.render.profile.markdown import profile_markdown
 
         return profile_markdown(result, listing(result, depth, sort, top or 0), unit)
-    from dualcost.render.profile.table import as_text, profile_table
+    from dualcost.render.profile.table import profile_table
+    from dualcost.render.terminal import as_text
     from dualcost.views.outline import outline
 
     if output is not None and depth is None:

@@ -16,9 +16,9 @@ from dualcost.errors import DualcostError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from dualcost.latency.calibration import Calibration
-    from dualcost.network.site import Network
-    from dualcost.render.verify import Verification
-    from dualcost.rewrite.rewrite import Rewrite
+    from dualcost.network.network import Network
+    from dualcost.nn.verify.verification import Verification
+    from dualcost.rewrite.request import Rewrite
 
 EXAMPLES = (
     ("dualcost report resnet50 --conv dual --G 4", "before and after, in a page of its own"),
@@ -98,7 +98,7 @@ def report(
     """
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.render.html.page import network_page
     from dualcost.views.report import report as facts
     from dualcost.views.side import read
@@ -235,7 +235,7 @@ def _verification(network: Network, asked: Rewrite | None) -> Verification:
 
     announce("building the model, and counting it with torch and fvcore")
     from dualcost.nn.verify import crosscheck, witnesses
-    from dualcost.render.verify import Verification
+    from dualcost.nn.verify.verification import Verification
 
     result = profile(network, asked)
     said, numel = witnesses.witnesses(network, asked, witnesses.LIMIT_S)

@@ -52,7 +52,7 @@ def roofline(
     there, and those that are predicted. The machine must be calibrated (see `calibrate`).
     """
     from dualcost.library import networks as library
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
     from dualcost.render.figure import check_format
     from dualcost.views.roofline import roofline as place
 
@@ -68,8 +68,8 @@ def roofline(
 
         deliver(roofline_json(found), output)
     elif output is None:
-        from dualcost.render.profile.table import as_text
         from dualcost.render.roofline import roofline_table
+        from dualcost.render.terminal import as_text
 
         deliver(as_text(lambda width: roofline_table(found), None), None)
     else:

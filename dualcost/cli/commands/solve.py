@@ -83,8 +83,8 @@ def solve(
         convention=convention,
         announce=announce,
     )
-    from dualcost.render.profile.table import as_text
     from dualcost.render.solve import solution_json, solution_table
+    from dualcost.render.terminal import as_text
 
     if json:
         text = solution_json(solution)

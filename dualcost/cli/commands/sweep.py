@@ -308,8 +308,8 @@ def _draw(rows: list[Swept], plot: str | None, x: str, y: str) -> None:
     if not costed:
         announce("nothing to plot")
     elif plot == TERMINAL:
-        from dualcost.render.profile.table import as_text
         from dualcost.render.sweep.plot import sweep_plot
+        from dualcost.render.terminal import as_text
 
         deliver("\n" + as_text(lambda width: sweep_plot(costed, x, y, min(width, 100)), None), None)
     else:

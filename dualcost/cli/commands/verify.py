@@ -13,7 +13,7 @@ from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode
 
 if TYPE_CHECKING:
-    from dualcost.render.verify import Verification
+    from dualcost.nn.verify.verification import Verification
 
 EXAMPLES = (
     ("dualcost verify resnet50", "the network as it is, counted by others"),
@@ -60,7 +60,7 @@ def verify(
     """
     from dualcost.costs.profile import profile as cost
     from dualcost.library import networks as library
-    from dualcost.network.site import TensorSpec
+    from dualcost.network.network import TensorSpec
 
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
@@ -68,7 +68,7 @@ def verify(
     result = cost(network, asked)
     announce("building the model, and counting it with torch and fvcore")
     from dualcost.nn.verify import crosscheck, witnesses
-    from dualcost.render.verify import Verification
+    from dualcost.nn.verify.verification import Verification
 
     said, numel = witnesses.witnesses(network, asked, limit)
     checks = crosscheck.compare(result, network, said, numel)
@@ -81,7 +81,7 @@ def verify(
 def _written(
     verification: Verification, listed: Counter | None, json: bool, output: Path | None
 ) -> str:
-    from dualcost.render.profile.table import as_text
+    from dualcost.render.terminal import as_text
     from dualcost.render.verify import verification_json, verification_table
 
     name = listed.value if listed else ""

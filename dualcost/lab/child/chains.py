@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from dualcost.lab.child.probes import Probe, shaped
-from dualcost.network.site import ACTIVATION, NORM, ConvSite, Size
+from dualcost.network.network import ACTIVATION, NORM
+from dualcost.network.site import ConvSite, Size
 from dualcost.rewrite.lowering import convolution_op
 
 # How many stages, the channels and the side that the first reads, the most MACs of a convolution,

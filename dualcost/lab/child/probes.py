@@ -19,7 +19,7 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.latency.workload import WEIGHTED, workload
 from dualcost.library.networks import TRACES
 from dualcost.network import tracefile
-from dualcost.network.site import (
+from dualcost.network.network import (
     ACTIVATION,
     CONVOLUTION,
     ELEMENTWISE,
@@ -29,11 +29,10 @@ from dualcost.network.site import (
     NORM,
     POOLING,
     RESIZE,
-    ConvSite,
     Network,
     Op,
-    Size,
 )
+from dualcost.network.site import ConvSite, Size
 from dualcost.rewrite.lowering import convolution_op, recipe_ops
 
 # Their shapes are measured. None of them is predicted when predictions are validated.

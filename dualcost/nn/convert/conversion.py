@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dualcost.costs.profile import Profile
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.convert import artefact
 from dualcost.nn.convert.convert import converted
 from dualcost.nn.convert.result import Conversion
@@ -20,7 +20,7 @@ from dualcost.nn.layers.start import FRESH, check_init
 from dualcost.nn.sources import sources
 from dualcost.nn.sources.build import made
 from dualcost.nn.trace.inputs import specs_of
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 
 def convert_model(

@@ -15,13 +15,14 @@ from torch import nn
 
 from dualcost.costs.profile import profile
 from dualcost.errors import ModelError
-from dualcost.network.site import CONVOLUTION, FREE, Network, Op, TensorSpec
-from dualcost.nn.layers.blocks import HetConv2d, Layer, check_implementation, layer_of
+from dualcost.network.network import CONVOLUTION, FREE, Network, Op, TensorSpec
 from dualcost.nn.layers.initial import copy_kernel
+from dualcost.nn.layers.kinds import HetConv2d, Layer, check_implementation, layer_of
 from dualcost.nn.layers.start import COPY, FRESH, Start, check_init
 from dualcost.nn.trace.inputs import Example
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.rewrite import Replacement, Rewrite, Rewritten, rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 KEEP = "leave it out: --where 'default path!={path}' or --but 'path={path}: keep'"
 

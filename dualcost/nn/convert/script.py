@@ -13,7 +13,8 @@ from dualcost.costs.profile import Profile
 from dualcost.errors import UsageError
 from dualcost.nn.formats import EXPORTED
 from dualcost.nn.layers.start import FRESH
-from dualcost.nn.sources.sources import Source, torchvision_options
+from dualcost.nn.sources.source import Source
+from dualcost.nn.sources.sources import torchvision_options
 from dualcost.nn.trace.inputs import Example
 from dualcost.version import __version__
 

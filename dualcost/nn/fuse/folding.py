@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
-from dualcost.network.site import Op
-from dualcost.nn.layers.blocks import MODULES
+from dualcost.network.network import Op
+from dualcost.nn.layers.kinds import MODULES
 from dualcost.nn.trace.inputs import Example, copied
 from dualcost.nn.trace.recorder import Recorder
 

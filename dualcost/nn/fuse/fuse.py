@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from dualcost.errors import ModelError
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.convert.convert import swapped
 from dualcost.nn.fuse.equality import TOLERANCE, difference
 from dualcost.nn.fuse.folding import (
@@ -27,8 +27,8 @@ from dualcost.nn.fuse.folding import (
     replaceable,
 )
 from dualcost.nn.fuse.judge import MEASURED, Judge, Predictor, image_of
-from dualcost.nn.layers.blocks import RecipeConv2d
 from dualcost.nn.layers.forms import PARTS, forms, with_norm
+from dualcost.nn.layers.recipe import RecipeConv2d
 from dualcost.nn.trace.inputs import Example, make_inputs
 from dualcost.nn.trace.trace import SEED, trace
 

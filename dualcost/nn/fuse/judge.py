@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dualcost.errors import UsageError
 from dualcost.latency.estimate import estimate
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.fuse.folding import Run
 from dualcost.nn.fuse.timing import least_seconds
 from dualcost.nn.here import own_calibration

@@ -16,9 +16,10 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
-from dualcost.kinds.kinds import OTHER_GROUPS, OWN_GROUP, ConvKind, Part
-from dualcost.nn.layers.blocks import DualConv2d, HetConv2d, RecipeConv2d
+from dualcost.kinds.recipe import OTHER_GROUPS, OWN_GROUP, ConvKind, Part
 from dualcost.nn.layers.initial import dense_kernel
+from dualcost.nn.layers.kinds import DualConv2d, HetConv2d
+from dualcost.nn.layers.recipe import RecipeConv2d
 
 
 class FoldedDualConv2d(RecipeConv2d):

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from dualcost.errors import ModelError
 from dualcost.kinds.kinds import KINDS
-from dualcost.nn.layers.blocks import Layer, RecipeConv2d
+from dualcost.nn.layers.kinds import Layer
+from dualcost.nn.layers.recipe import RecipeConv2d
 from dualcost.nn.layers.start import Start
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._pytree import keystr, tree_leaves_with_path, tree_map
 
 from dualcost.errors import ModelError, UnmeasuredError
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.units import size
 
 # Positional and keyword arguments of a forward.

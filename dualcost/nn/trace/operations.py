@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dualcost.network.site import ACTIVATION, ELEMENTWISE, EMBEDDING, FREE, NORM, POOLING, RESIZE
+from dualcost.network.network import ACTIVATION, ELEMENTWISE, EMBEDDING, FREE, NORM, POOLING, RESIZE
 
 Arguments = dict[str, Any]
 

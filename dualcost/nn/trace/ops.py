@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dualcost.network.site import (
+from dualcost.network.network import (
     ACTIVATION,
     CONVOLUTION,
     ELEMENTWISE,
@@ -28,8 +28,8 @@ from dualcost.network.site import (
     POOLING,
     RESIZE,
     UNKNOWN,
-    ConvSite,
 )
+from dualcost.network.site import ConvSite
 from dualcost.nn.trace.operations import operations
 from dualcost.nn.trace.rules import OP_RULES
 

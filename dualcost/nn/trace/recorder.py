@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from dualcost.network.site import Op
+from dualcost.network.network import Op
 from dualcost.nn.trace.lifetimes import Lifetimes
 from dualcost.nn.trace.ops import ALLOCATIONS, is_view, name_of, work
 from dualcost.nn.trace.rules import MODULE_RULES

@@ -22,7 +22,7 @@ from torch import nn
 
 from dualcost.errors import UnknownNameError
 from dualcost.network.cost import PRODUCTS
-from dualcost.network.site import LINEAR
+from dualcost.network.network import LINEAR
 
 # arguments by the names of the op's schema, and the result → MACs
 OpRule = Callable[[dict[str, Any], Any], int]

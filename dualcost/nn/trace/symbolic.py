@@ -30,7 +30,7 @@ from torch.fx.experimental.symbolic_shapes import (
 from dualcost.errors import ModelError, UsageError
 from dualcost.network.expression import symbol
 from dualcost.network.guard import Guard, simplified
-from dualcost.network.site import Network, Op, TensorSpec
+from dualcost.network.network import Network, Op, TensorSpec
 from dualcost.network.symbolic import SymbolicNetwork, mapped, spoken
 from dualcost.nn.trace.formulas import RELATIONS, plain
 from dualcost.nn.trace.ops import name_of

@@ -36,7 +36,7 @@ from torch.nn.parameter import is_lazy
 
 from dualcost.errors import ModelError, UsageError
 from dualcost.network.blocks import find_blocks
-from dualcost.network.site import Network, Parameter, TensorSpec
+from dualcost.network.network import Network, Parameter, TensorSpec
 from dualcost.nn.trace.inputs import Example, copied, make_inputs
 from dualcost.nn.trace.recorder import Recorder, shape_of
 

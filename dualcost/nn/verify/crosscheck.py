@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from torch.utils.flop_counter import flop_registry
 
 from dualcost.costs.profile import Profile
-from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL, Network, Op
+from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, Network, Op
 from dualcost.nn.verify.witnesses import GROUPS, NUMEL, TORCH, WHOLE, Witness
 
 AGREES, EXPLAINED, UNEXPLAINED = "agrees", "explained", "unexplained"

@@ -28,14 +28,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dualcost.errors import DualcostError
-from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL, Network, TensorSpec
+from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, Network, TensorSpec
 from dualcost.nn.convert.convert import convert
 from dualcost.nn.sources import sources
 from dualcost.nn.sources.build import build
 from dualcost.nn.trace.inputs import make_inputs
 from dualcost.nn.trace.trace import SEED, ValuesNeededError
 from dualcost.nn.verify import counters
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 TORCH, FVCORE, NUMEL = "torch", "fvcore", "numel"
 WHOLE = "whole network"  # what is counted by those who give one number

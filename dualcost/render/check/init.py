@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dualcost.gate import metrics
 from dualcost.gate.init import Start
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 
 def start_table(starts: Sequence[Start], path: Path) -> RenderableType:

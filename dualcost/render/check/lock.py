@@ -10,7 +10,7 @@ from rich.text import Text
 from dualcost.gate import metrics
 from dualcost.gate.lock import Change, Update
 from dualcost.render.check import words
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 SCHEMA = 1
 

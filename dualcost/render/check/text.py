@@ -13,7 +13,7 @@ from dualcost.gate.budget import FAIL, OK, RATCHET, Verdict
 from dualcost.gate.check import Checked, Report
 from dualcost.gate.limit import WARN
 from dualcost.render.check import words
-from dualcost.render.profile.table import plain_table
+from dualcost.render.terminal import plain_table
 
 STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 NUMBERS = ("base", "now", "difference", "limit", "headroom")

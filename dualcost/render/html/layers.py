@@ -9,7 +9,7 @@ from dualcost import units
 from dualcost.costs.profile import REMOVED, Profile, Row
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import ratio
-from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN
+from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN
 from dualcost.render.html.table import Cell, Column, Exact, Heading, Line, Table
 from dualcost.render.profile.columns import COLUMNS
 from dualcost.views.report import Report

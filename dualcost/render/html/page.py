@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dualcost.costs.profile import REMOVED, TOTALLED
-from dualcost.network.site import CONVOLUTION
+from dualcost.network.network import CONVOLUTION
+from dualcost.nn.verify.verification import Verification
 from dualcost.render.html.equations import worked
 from dualcost.render.html.layers import layers_table
 from dualcost.render.html.roofline import drawing
@@ -14,7 +15,7 @@ from dualcost.render.html.table import Table
 from dualcost.render.html.template import KINDS, rendered
 from dualcost.render.profile import heading
 from dualcost.render.roofline import peaks
-from dualcost.render.verify import NAMES, Verification, conclusion
+from dualcost.render.verify import NAMES, conclusion
 from dualcost.version import __version__
 from dualcost.views.report import Report
 

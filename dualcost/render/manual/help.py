@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dualcost.render.manual.page import Page, Panel, lines
-from dualcost.render.profile.table import as_text
+from dualcost.render.terminal import as_text
 
 WIDEST = 100  # longer lines read badly
 TERMS = 26  # the widest column of terms

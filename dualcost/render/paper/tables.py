@@ -25,7 +25,7 @@ from dualcost.paper.comparison import (
 )
 from dualcost.paper.tables import TITLES
 from dualcost.render.profile import markdown
-from dualcost.render.profile.table import as_text, plain_table
+from dualcost.render.terminal import as_text, plain_table
 
 SCHEMA = 1
 STYLES = {DIFFERS: "yellow", DISAGREES: "bold red", QUOTED: "dim", FAILS: "yellow"}

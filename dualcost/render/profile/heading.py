@@ -8,7 +8,7 @@ from dualcost import units
 from dualcost.costs.profile import Profile, Row
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import Cost
-from dualcost.network.site import CONVOLUTION, LINEAR, MATMUL, NORM
+from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, NORM
 from dualcost.version import __version__
 from dualcost.views.listing import FOLDED, MODULE, MORE
 

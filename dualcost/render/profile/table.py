@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +14,7 @@ from dualcost.network.cost import Cost, ratio
 from dualcost.render.glyphs import aligned
 from dualcost.render.profile import heading
 from dualcost.render.profile.layers import layers, remark, whole
+from dualcost.render.terminal import plain_table
 from dualcost.rewrite.rewrite import Rewritten
 from dualcost.views.outline import Outline
 
@@ -75,11 +73,6 @@ def explanation(rewritten: Rewritten) -> RenderableType:
     )
 
 
-def plain_table(gap: int = 2) -> Table:
-    """A table of aligned columns, this far apart, without lines."""
-    return Table(box=None, padding=(0, gap, 0, 0), header_style="dim", pad_edge=False)
-
-
 LABELS = 12  # the columns that labels take
 
 
@@ -132,27 +125,3 @@ def _change(before: Cost, after: Cost, metric: str, unit: str) -> tuple[str, str
     left = ratio(new, old)
     shown = "" if left is None else f"{left:.3f}"
     return units.count(old, unit), units.count(new, unit), shown
-
-
-def as_text(render: Callable[[int], RenderableType], output: Path | None) -> str:
-    """What `render(width)` makes, for the terminal (with its colours) or for a file or pipe.
-
-    What is not a terminal gets plain text, and is wide enough that nothing is folded.
-    """
-    console = terminal()
-    if output is not None or not console.is_terminal:
-        width = console.width if "COLUMNS" in os.environ else PIPED_WIDTH
-        console = Console(**PLAIN, width=width, color_system=None, force_terminal=False)
-    with console.capture() as capture:
-        # a line that is not wrapped, such as a command to be copied, is not cut either
-        console.print(render(console.width), crop=False)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
-
-
-PIPED_WIDTH = 160
-PLAIN: dict[str, Any] = {"highlight": False, "emoji": False, "markup": False}
-
-
-def terminal(stderr: bool = False) -> Console:
-    """A console that prints what it is given, and nothing cleverer."""
-    return Console(stderr=stderr, **PLAIN)

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from dualcost.costs.metrics import METRICS, Constraint, Metric, compatible
+from dualcost.costs.metrics import METRICS, Metric
 from dualcost.costs.profile import Profile
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.network.cost import Cost
+from dualcost.search.constraint import Constraint, compatible
 from dualcost.units import duration, nanoseconds, parse_duration
 
 TIME = "time"

@@ -15,18 +15,12 @@ from typing import Any
 
 from dualcost.costs.profile import Profile, Row, profile
 from dualcost.errors import UsageError
-from dualcost.kinds.kinds import ConvKind
+from dualcost.kinds.recipe import ConvKind
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.rewrite import (
-    Indivisible,
-    Rewrite,
-    Rewritten,
-    candidates,
-    computes_weight,
-    rewrite,
-)
+from dualcost.rewrite.request import Indivisible, Rewrite
+from dualcost.rewrite.rewrite import Rewritten, candidates, computes_weight, rewrite
 from dualcost.rewrite.rule import Candidate, Rule, Term
 
 

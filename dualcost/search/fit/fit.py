@@ -13,15 +13,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from dualcost.costs.metrics import Constraint
 from dualcost.costs.profile import Profile, Row, profile
 from dualcost.costs.timed import timed
 from dualcost.errors import UsageError
 from dualcost.kinds.kinds import kind
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
-from dualcost.network.site import Network
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.network.network import Network
+from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rule import NAMED_RULES, Rule
+from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import ADDED, LATENCY
 from dualcost.search.fit.choices import Choice, Choices, Site, choices
 from dualcost.search.fit.fitted import LAYERS, PARAMS, SECONDS, TIES, Fitted, Layer, Uniform, Wish

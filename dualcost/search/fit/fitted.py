@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from dualcost.costs.metrics import Constraint
 from dualcost.costs.profile import Profile
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.network.cost import Cost
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import LATENCY
 from dualcost.search.fit.choices import Choice
 from dualcost.search.fit.timetable import Predictor

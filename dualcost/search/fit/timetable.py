@@ -8,7 +8,7 @@ from functools import cached_property
 from dualcost.latency.calibration import FORMATS, Calibration
 from dualcost.latency.estimate import cold_share, layer_calls, op_timing
 from dualcost.latency.workload import workload
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.rewrite.lowering import executed
 from dualcost.rewrite.rewrite import Rewritten
 from dualcost.search.fit.choices import Choice, Choices

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dualcost.kinds.kinds import kind
 from dualcost.network.cost import CONVENTIONS, Convention
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.search.sweep.curve import Curve, Outcome, as_it_is
 from dualcost.search.sweep.rows import DOUBLING, METRICS, Replacing
 

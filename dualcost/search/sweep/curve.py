@@ -20,8 +20,9 @@ from dualcost.errors import IndivisibleError, UsageError
 from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import estimate
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
-from dualcost.network.site import Network
-from dualcost.rewrite.rewrite import Replacement, Rewrite, Rewritten, candidates, rewrite
+from dualcost.network.network import Network
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import Replacement, Rewritten, candidates, rewrite
 from dualcost.rewrite.rule import Candidate
 from dualcost.search.sweep.rows import METRICS
 

@@ -17,7 +17,7 @@ from dualcost.errors import DualcostError, UnknownNameError, UsageError
 from dualcost.kinds.kinds import KINDS, kind
 from dualcost.latency.calibration import Calibration
 from dualcost.network.cost import CONVENTIONS, ratio
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.search.sweep.curve import Curve, Outcome, as_it_is
 from dualcost.search.sweep.rows import AXES, DONE, DOUBLING, FAILED, UNFIT, Point, Replacing, Swept
 

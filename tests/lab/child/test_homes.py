@@ -18,7 +18,7 @@ from dualcost.lab import process
 from dualcost.lab.child.homes import ALIGNED, Homes
 from dualcost.lab.child.lanes import Loaded, lane
 from dualcost.lab.race import HOMES, HOMES_BYTES, Conditions, Contender, Race
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 
 MIB = 2**20
 

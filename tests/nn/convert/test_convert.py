@@ -15,11 +15,12 @@ from dualcost.costs.profile import profile
 from dualcost.errors import DualcostError, ModelError, UsageError
 from dualcost.library import networks as library
 from dualcost.nn.convert.convert import convert
-from dualcost.nn.layers.blocks import DepthwiseSeparableConv2d, DualConv2d, HetConv2d
+from dualcost.nn.layers.kinds import DepthwiseSeparableConv2d, DualConv2d, HetConv2d
 from dualcost.nn.sources import sources
 from dualcost.nn.sources.build import build
+from dualcost.nn.sources.source import Source
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 LETTERS: dict[str, dict[str, Any]] = {
     "standard": {},
@@ -40,7 +41,7 @@ RULES = {
 }
 
 
-def meta(name: str) -> tuple[sources.Source, nn.Module]:
+def meta(name: str) -> tuple[Source, nn.Module]:
     network = library.load(name).name
     origin, _, bare = network.partition(":")
     source = (sources.from_zoo if origin == "zoo" else sources.from_torchvision)(bare)

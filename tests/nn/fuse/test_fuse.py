@@ -20,7 +20,7 @@ from dualcost import units
 from dualcost.errors import ModelError, UnmeasuredError, UsageError
 from dualcost.latency import calibration
 from dualcost.latency.estimate import estimate
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.convert.convert import convert
 from dualcost.nn.fuse import fuse as fusing
 from dualcost.nn.fuse import judge, timing
@@ -28,14 +28,6 @@ from dualcost.nn.fuse.equality import difference
 from dualcost.nn.fuse.folding import Run
 from dualcost.nn.fuse.fuse import Choice, Fusion, fuse
 from dualcost.nn.fuse.judge import Judge
-from dualcost.nn.layers.blocks import (
-    MODULES,
-    DepthwiseSeparableConv2d,
-    DualConv2d,
-    GroupConv2d,
-    HetConv2d,
-    RecipeConv2d,
-)
 from dualcost.nn.layers.forms import (
     BRANCHES,
     FORMS,
@@ -44,11 +36,19 @@ from dualcost.nn.layers.forms import (
     forms,
     with_norm,
 )
+from dualcost.nn.layers.kinds import (
+    MODULES,
+    DepthwiseSeparableConv2d,
+    DualConv2d,
+    GroupConv2d,
+    HetConv2d,
+)
+from dualcost.nn.layers.recipe import RecipeConv2d
 from dualcost.nn.trace.trace import trace
 from dualcost.nn.zoo import ZOO
 from dualcost.render.fuse import fusion_json, fusion_table
-from dualcost.render.profile.table import as_text
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.render.terminal import as_text
+from dualcost.rewrite.request import Rewrite
 
 EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 

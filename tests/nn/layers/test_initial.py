@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from dualcost.errors import ModelError, UsageError
 from dualcost.kinds.kinds import KINDS
 from dualcost.nn.convert.convert import converted
-from dualcost.nn.layers.blocks import MODULES, Layer
 from dualcost.nn.layers.initial import copy_kernel, dense_kernel
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.nn.layers.kinds import MODULES, Layer
+from dualcost.rewrite.request import Rewrite
 
 SUMS = ("standard", "group", "het", "dual")
 quickly = settings(deadline=None, max_examples=40)

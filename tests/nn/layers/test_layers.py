@@ -19,14 +19,14 @@ from torch.nn import functional as F
 
 from dualcost.errors import UsageError
 from dualcost.kinds.kinds import KINDS
-from dualcost.nn.layers.blocks import (
+from dualcost.nn.layers.kinds import (
     MODULES,
     DepthwiseSeparableConv2d,
     DualConv2d,
     GroupConv2d,
     HetConv2d,
-    RecipeConv2d,
 )
+from dualcost.nn.layers.recipe import RecipeConv2d
 from dualcost.nn.trace.trace import trace
 
 EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}

@@ -18,12 +18,12 @@ from torch.nn import functional as F
 
 from dualcost.errors import ExitCode, ModelError
 from dualcost.library import networks as library
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.nn.convert.convert import convert
 from dualcost.nn.sources import exported
 from dualcost.nn.sources.sources import find
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 
 class Shares(nn.Module):

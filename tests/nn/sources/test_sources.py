@@ -13,8 +13,9 @@ from torch import nn
 
 from dualcost.errors import ModelError, UnknownNameError
 from dualcost.library import networks as library
-from dualcost.network.site import TensorSpec
-from dualcost.nn.sources.sources import from_code, from_torchvision, from_zoo
+from dualcost.network.network import TensorSpec
+from dualcost.nn.sources.code import from_code
+from dualcost.nn.sources.sources import from_torchvision, from_zoo
 
 IMAGE = (TensorSpec((1, 3, 8, 8)),)
 # what the models below cost: a 3x3 convolution of the image, from 3 channels to `width`

@@ -11,7 +11,7 @@ from torchvision import models
 
 from dualcost.costs.profile import profile
 from dualcost.library import networks as library
-from dualcost.network.site import NORM, Network, TensorSpec
+from dualcost.network.network import NORM, Network, TensorSpec
 from dualcost.nn.sources.build import build
 from dualcost.nn.sources.sources import (
     CLIP_FRAMES,

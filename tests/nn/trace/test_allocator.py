@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity
 from torch.profiler import profile as torch_profile
 
 from dualcost.costs.memory import peak
-from dualcost.network.site import Network, Op, TensorSpec
+from dualcost.network.network import Network, Op, TensorSpec
 from dualcost.nn.trace.trace import _trace_real, trace
 
 # --- torch's own allocator

@@ -13,7 +13,7 @@ from torch import nn
 import dualcost
 from dualcost.errors import ExitCode, ModelError, UsageError
 from dualcost.library import networks as library
-from dualcost.network.site import Network
+from dualcost.network.network import Network
 from dualcost.nn.trace.trace import trace
 
 NOTE = "run on real tensors on cpu with random inputs, because that was asked for"

@@ -12,7 +12,7 @@ from support.models import Forward, Tied, floats, numel, products, weight
 from torch import Tensor, nn
 
 from dualcost.errors import ModelError
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.trace.trace import ValuesNeededError, trace
 
 # --- models that need values ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import torch
 from support.commands import Command
 
 from dualcost.errors import ExitCode, ModelError, UnmeasuredError
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.trace.inputs import example_of, make_inputs, specs_of
 
 CODE = """

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dualcost.costs.memory import Peak, activation_bytes, peak
 from dualcost.library import networks as library
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.trace.trace import trace
 
 

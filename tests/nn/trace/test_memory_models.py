@@ -13,12 +13,13 @@ from dualcost.costs.memory import peak
 from dualcost.costs.profile import profile
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.convert.convert import convert
 from dualcost.nn.sources import sources
 from dualcost.nn.sources.build import build
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.rewrite import Rewrite, rewrite
+from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.rewrite import rewrite
 
 # --- a rewrite promises what the real modules take
 

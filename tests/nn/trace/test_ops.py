@@ -13,7 +13,7 @@ from support.networks import quickly
 from support.ops import CASES
 from torch import Tensor, nn
 
-from dualcost.network.site import FREE, UNKNOWN
+from dualcost.network.network import FREE, UNKNOWN
 from dualcost.nn.trace.trace import trace
 
 

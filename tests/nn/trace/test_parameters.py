@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
-from dualcost.network.site import Parameter, TensorSpec
+from dualcost.network.network import Parameter, TensorSpec
 from dualcost.nn.trace.trace import trace
 
 

@@ -17,10 +17,11 @@ from dualcost.errors import ModelError, TraceFileError, UsageError
 from dualcost.kinds.kinds import kind
 from dualcost.network.expression import parse, symbol
 from dualcost.network.guard import Guard, simplified
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.network.symbolic import SymbolicNetwork, dumped
 from dualcost.nn.sources.build import build
-from dualcost.nn.sources.sources import Source, from_torchvision, from_zoo
+from dualcost.nn.sources.source import Source
+from dualcost.nn.sources.sources import from_torchvision, from_zoo
 from dualcost.nn.trace.symbolic import FixedSizeError, symbolic_trace
 from dualcost.nn.trace.trace import trace
 

@@ -17,7 +17,8 @@ from support.networks import quickly
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from dualcost.network.site import CONVOLUTION, UNKNOWN, ConvSite, TensorSpec
+from dualcost.network.network import CONVOLUTION, UNKNOWN, TensorSpec
+from dualcost.network.site import ConvSite
 from dualcost.nn.trace.trace import trace
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}

@@ -20,7 +20,7 @@ from torch.nn.modules import module as torch_module
 from torch.nn.utils.parametrizations import weight_norm
 
 from dualcost.errors import ModelError
-from dualcost.network.site import TensorSpec
+from dualcost.network.network import TensorSpec
 from dualcost.nn.sources.build import build
 from dualcost.nn.trace.trace import trace
 

@@ -21,12 +21,12 @@ from dualcost.costs import profile as profiles
 from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode
 from dualcost.library import networks as library
-from dualcost.network.site import Network, TensorSpec
+from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.trace.trace import trace
 from dualcost.nn.verify import counters, crosscheck, witnesses
 from dualcost.nn.verify.crosscheck import AGREES, EXPLAINED, UNEXPLAINED, Check
 from dualcost.nn.verify.witnesses import FVCORE, NUMEL, TORCH, Witness
-from dualcost.rewrite.rewrite import Rewrite
+from dualcost.rewrite.request import Rewrite
 
 
 def checked(
