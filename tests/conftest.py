@@ -11,6 +11,8 @@ from support.commands import Command
 
 from dualcost.cli import run
 
+pytest_plugins = ["support.second_tier"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """When tests are only listed, nothing is compared, and no snapshot is called unused."""
