@@ -1,4 +1,4 @@
-"""Where results go: to standard output, or with --write into their section of docs/benchmarks.md.
+"""Where results go: to standard output, or with --write into their section of the benchmarks page.
 
 A section lies between `<!-- NAME -->` and `<!-- /NAME -->`. It is one table, and a line that names
 the machine and the day.
@@ -16,7 +16,7 @@ from dualcost.files import write_atomically
 from dualcost.nn.here import here
 from dualcost.render.profile.markdown import table
 
-PAGE = Path(__file__).parent.parent / "docs/benchmarks.md"
+PAGE = Path(__file__).parent.parent / "docs/develop/benchmarks.md"
 WRITE = "--write"
 WORDS = [word for word in sys.argv[1:] if word != WRITE]
 

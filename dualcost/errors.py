@@ -19,7 +19,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What `dualcost` returns to the shell (documented in docs/exit-codes.md)."""
+    """What `dualcost` returns to the shell (documented in docs/reference/output.md)."""
 
     OK = 0
     FAILED = 1  # the command did its work, and a check in it did not pass

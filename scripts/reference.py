@@ -1,4 +1,4 @@
-"""Pages of the reference that are written from declarations: the commands, and the equations.
+"""Pages that are written from declarations: the commands, and the equations.
 
 `python scripts/reference.py` writes them, and so does update_docs.py.
 """
@@ -17,7 +17,7 @@ from dualcost.render.equations import equations_latex
 from dualcost.render.manual.page import Panel
 from dualcost.render.profile.markdown import table
 
-REFERENCE = Path(__file__).parent.parent / "docs/reference"
+DOCS = Path(__file__).parent.parent / "docs"
 EVERYWHERE = ("--debug", "-h, --help", "--help, -h")  # options of every command, said once
 COMMANDS_HEAD = """\
 # Commands
@@ -25,7 +25,7 @@ COMMANDS_HEAD = """\
 Written by `python scripts/reference.py` from the declarations that also make `--help`.
 
 Every command takes `--debug`, which shows the traceback of an error, and `--help`. Results go to
-standard output, messages and progress to standard error. [Exit codes](../exit-codes.md) are the
+standard output, messages and progress to standard error. [Exit codes](output.md#exit-codes) are the
 same for all:
 """
 EQUATIONS_HEAD = """\
@@ -112,16 +112,16 @@ def _equation(equation: Equation) -> str:
     return "\n\n".join(lines)
 
 
-PAGES = {"commands.md": commands_page, "equations.md": equations_page}
+PAGES = {"reference/commands.md": commands_page, "paper/equations.md": equations_page}
 
 
 def main() -> None:
     """Write every page that is not as it should be."""
     for name, page in PAGES.items():
-        path, text = REFERENCE / name, page()
+        path, text = DOCS / name, page()
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
-            print(f"wrote docs/reference/{name}")
+            print(f"wrote docs/{name}")
 
 
 if __name__ == "__main__":

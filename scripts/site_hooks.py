@@ -1,4 +1,4 @@
-"""What the site needs besides Markdown: formulas without a script, and files of the repository.
+"""What the site needs besides Markdown: formulas, files of the repository, and old addresses.
 
 mkdocs calls these functions by their names (see `hooks` in mkdocs.yml). The pages stay what GitHub
 shows as well: mathematics in ```math blocks, and relative links that may lead out of docs/.
@@ -6,12 +6,14 @@ shows as well: mathematics in ```math blocks, and relative links that may lead o
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
@@ -19,6 +21,20 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 OUTSIDE = "repository"  # where the site keeps what its pages link to outside docs/
 LINK = re.compile(r"(\]\()([^)#\s]+)")
+HEADING = re.compile(r'<h[1-6] id="([^"]+)"')
+REDIRECT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>This page has moved</title>
+<script>
+const section = decodeURIComponent(location.hash.slice(1));
+const kept = {kept};
+location.replace(kept.includes(section) ? "{page}#" + section : "{target}");
+</script>
+<noscript><meta http-equiv="refresh" content="0; url={target}"></noscript>
+<p>This page is now <a href="{target}">{page}</a>.</p>
+</html>
+"""
 MATHS = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -51,6 +67,24 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return match[1] + Path(os.path.relpath(_place(target), start)).as_posix()
 
     return MATHS.sub(_drawn, LINK.sub(link, markdown))
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Let old addresses lead on, their sections too where the new page has one of that name.
+
+    Raises:
+        PluginError: a new address is no page, or no section of one.
+    """
+    site = Path(config.site_dir)
+    for old, new in config.extra["moved"].items():
+        name, _, section = new.partition("#")
+        kept = HEADING.findall((site / name).read_text()) if (site / name).exists() else None
+        if kept is None or (section and section not in kept):
+            raise PluginError(f"{old} is said to have moved to {new}, which is not there")
+        path = site / f"{old}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        back = "../" * old.count("/")
+        path.write_text(REDIRECT.format(kept=json.dumps(kept), page=back + name, target=back + new))
 
 
 def _path(uri: str) -> Path:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = Path(sysconfig.get_path("purelib"))
 # ResNet-50 at 1×3×224×224: the 2.91 G and 18.33 M of the paper's Table V
 MACS, PARAMS = 2_907_439_104, 18_326_568
-# cells of the paper's tables, as docs/paper.md shows them one by one
+# cells of the paper's tables, as docs/paper/tables.md shows them one by one
 VERDICTS = {"agrees": 178, "quoted": 14, "differs": 8}
 
 

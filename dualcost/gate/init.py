@@ -55,7 +55,7 @@ def place(folder: Path) -> Path:
         path = folder / name
         if config.configured(path):
             raise UsageError(
-                f"{path.name} has budgets already", "add models to it by hand: docs/check.md"
+                f"{path.name} has budgets already", "add models to it by hand: docs/guide/guard.md"
             )
     pyproject = folder / "pyproject.toml"
     return pyproject if pyproject.exists() else folder / "dualcost.toml"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from reference import PAGES, REFERENCE
+from reference import DOCS, PAGES
 from session import FENCE, commands, is_session
 from update_docs import CONSOLE, DOCUMENTS, PYTHON, ROOT, output_of, renewed
 
@@ -58,7 +58,7 @@ def test_a_session_prints_what_is_shown(path: Path) -> None:
 def test_a_page_of_the_reference_is_what_the_declarations_say(
     name: str, page: Callable[[], str]
 ) -> None:
-    assert (REFERENCE / name).read_text() == page(), "run python scripts/reference.py"
+    assert (DOCS / name).read_text() == page(), "run python scripts/reference.py"
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,20 @@ def _pages() -> tuple[Page, ...]:
 
 def test_links_between_documents_lead_somewhere() -> None:
     for path in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        for target, section in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", path.read_text()):
             if "://" not in target:
-                assert (path.parent / target).exists(), f"{path.name} links to {target}"
+                page = path.parent / target if target else path
+                assert page.exists(), f"{path.name} links to {target}"
+                assert not section or section in sections(page), f"{path.name}: {target}#{section}"
+
+
+def sections(page: Path) -> set[str]:
+    """What a link may name of a page: its headings, as GitHub writes them (and the site)."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_a_section_that_is_not_there_would_be_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A page\n\n```sh\n# no section\n```\n\n## Is `it` here, too?\n")
+    assert sections(page) == {"a-page", "is-it-here-too"}

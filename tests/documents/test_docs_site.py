@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.browser import chromium
 
 import dualcost
 import dualcost.nn
@@ -34,6 +35,15 @@ FETCHED = {
     "source": "src",
     "video": "src",
 }
+
+
+# every page that the site once had at its top, in howto/ and in reference/
+ONCE = """
+architecture bench benchmarks check command-line compare convert counting exit-codes explain fit
+formats formula fuse index latency latency-paper paper quality report rules sixth-kind sweep
+tutorial verify zoo howto/ci howto/inputs howto/latency howto/own-model howto/plans
+reference/commands reference/equations reference/python
+"""
 
 
 def build(*words: str) -> subprocess.CompletedProcess[str]:
@@ -81,8 +91,9 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
-    pages = list(site.glob("**/*.html"))
-    assert len(pages) > 30
+    moved = {site / f"{name}.html" for name in old_addresses()}
+    pages = sorted({*site.glob("**/*.html")} - moved)
+    assert len(pages) > 25
     count = 0
     for page in pages:
         resources = Resources()
@@ -106,8 +117,62 @@ def test_a_resource_from_elsewhere_would_be_noticed() -> None:
     assert len(list(filter(foreign, resources.found))) == 3
 
 
+def test_a_page_that_has_moved_fetches_nothing(site: Path) -> None:
+    for name in old_addresses():
+        resources = Resources()
+        resources.feed((site / f"{name}.html").read_text())
+        assert not any(resources.found)
+
+
+def old_addresses() -> list[str]:
+    config = yaml.load((ROOT / "mkdocs.yml").read_text(), yaml.BaseLoader)
+    return list(config["extra"]["moved"])
+
+
+def test_every_old_address_leads_to_a_page(site: Path) -> None:
+    for name in ONCE.split():
+        assert (site / f"{name}.html").exists(), f"`moved` in mkdocs.yml has no {name}"
+
+
+def test_an_old_address_leads_to_its_page_and_section(site: Path) -> None:
+    ways = {
+        "rules.html": "reference/rules.html",
+        "rules.html#blocks": "reference/rules.html#blocks",
+        "rules.html#no-such-section": "reference/rules.html",
+        "exit-codes.html": "reference/output.html#exit-codes",
+        "howto/latency.html": "guide/time.html",
+        "command-line.html#the-cache": "reference/output.html#the-cache",
+    }
+    with chromium() as browser:
+        for old, new in ways.items():
+            page = browser.new_page()
+            page.goto(f"{site.as_uri()}/{old}", wait_until="commit")
+            page.wait_for_url(f"{site.as_uri()}/{new}")
+            page.close()
+
+
+def test_an_old_address_leads_on_without_a_script(site: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_context(java_script_enabled=False).new_page()
+        page.goto(f"{site.as_uri()}/howto/own-model.html", wait_until="commit")
+        page.wait_for_url(f"{site.as_uri()}/guide/model.html")
+
+
+def test_a_move_to_nowhere_ends_the_build(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/index.md").write_text("# Here\n")
+    path = tmp_path / "mkdocs.yml"
+    for new in ("there.html", "index.html#there"):
+        config = {"site_name": "small", "extra": {"moved": {"old": new}}}
+        config |= {"hooks": [str(ROOT / "scripts/site_hooks.py")]}
+        path.write_text(yaml.safe_dump(config))
+        done = build(str(tmp_path / "site"), "--config-file", str(path))
+        assert done.returncode == 1
+        assert f"old is said to have moved to {new}, which is not there" in done.stderr
+
+
 def test_formulas_are_mathml(site: Path) -> None:
-    page = (site / "reference/equations.html").read_text()
+    page = (site / "paper/equations.html").read_text()
     assert page.count("<math ") == len(EQUATIONS)
     assert "\\frac" not in page
 

@@ -30,7 +30,7 @@ def test_the_comparison_of_the_readme_is_what_was_measured() -> None:
     """Its totals are those of the page about benchmarks; so is who left nothing in the model."""
     counts: dict[str, list[str]] = {}
     left: dict[str, str] = {}
-    for cells in rows_of((ROOT / "docs/benchmarks.md").read_text()):
+    for cells in rows_of((ROOT / "docs/develop/benchmarks.md").read_text()):
         if len(cells) == 5 and cells[1] in COUNTERS:
             counts.setdefault(cells[1], []).append(cells[2])
         elif len(cells) == 3 and cells[0] in COUNTERS:

@@ -218,7 +218,7 @@ def test_models_are_chosen_by_name(tmp_path: Path) -> None:
         found.only(("plan",))
 
 
-@pytest.mark.parametrize("name", ["docs/check.md", "docs/examples/gate/pyproject.toml"])
+@pytest.mark.parametrize("name", ["docs/guide/guard.md", "docs/examples/gate/pyproject.toml"])
 def test_what_the_documents_show_is_read(tmp_path: Path, name: str) -> None:
     text = (Path(__file__).parents[2] / name).read_text()
     shown = text.partition("```toml\n")[2].partition("```")[0] or text

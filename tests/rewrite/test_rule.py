@@ -87,7 +87,7 @@ def test_the_named_rules_are_these() -> None:
 
 
 def test_the_page_of_rules_shows_every_named_rule_with_its_terms() -> None:
-    page = (Path(__file__).parents[2] / "docs/rules.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/reference/rules.md").read_text()
     _, _, table = page.partition("| named rule | terms |\n| --- | --- |\n")
     shown = re.findall(r"\| `(\S+)` \| `(.+)` \|", table.partition("\n\n")[0])
     assert dict(shown) == NAMED_RULES

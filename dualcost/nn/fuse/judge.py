@@ -22,7 +22,7 @@ NAMED = (MEASURED, PREDICTED, MACS)
 # What one run of a form takes, in any unit, from the ops that it runs.
 Predictor = Callable[[Network], float]
 # A form replaces what is there if it is faster by this share: the noise of two minima, and the
-# error of a prediction (docs/latency.md: its median).
+# error of a prediction (docs/explain/predicting.md: its median).
 MARGINS = {MEASURED: 0.03, PREDICTED: 0.04}
 
 
