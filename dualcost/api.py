@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch.nn import Module
-
     from dualcost.costs.closedform import ClosedForm
-    from dualcost.costs.profile import Profile
     from dualcost.gate.check import Report
     from dualcost.kinds.recipe import ConvKind
     from dualcost.lab.measurement import Comparison
+    from dualcost.nn import Module
+    from dualcost.render.profile.notebook import NotebookProfile
     from dualcost.rewrite.request import Rewrite
     from dualcost.search.fit.fitted import Fitted
     from dualcost.search.fit.timetable import Predictor
@@ -190,7 +189,7 @@ def profile(
     batch: int | None = None,
     convention: str = "torch",
     device: str = "",
-) -> Profile:
+) -> NotebookProfile:
     """Count what a network costs, and what it would cost with another kind of convolution.
 
     Args:
@@ -213,7 +212,7 @@ def profile(
 
     Returns:
         A `Profile`: `before` and `after` are its `Cost`s (macs, flops, params, traffic), `rows`
-        its layers, `totals` the sums by group of layers.
+        its layers, `totals` the sums by group of layers. A notebook shows it as a table.
 
     Raises:
         dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
@@ -221,12 +220,13 @@ def profile(
     from dualcost.costs.profile import profile as cost
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
+    from dualcost.render.profile.notebook import NotebookProfile
     from dualcost.rewrite.request import Rewrite
 
     asked = Rewrite.parse(conv, G, P, where, indivisible, bias, tuple(but)) if conv else None
     counted = named_convention(convention)
     network = library.load(model, library.specs(input), batch, device=device)
-    return cost(network, asked, counted)
+    return NotebookProfile.of(cost(network, asked, counted))
 
 
 def sweep(
@@ -334,8 +334,11 @@ def fit(
     Raises:
         dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
     """
+    from dataclasses import replace
+
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
+    from dualcost.render.profile.notebook import NotebookProfile
     from dualcost.rewrite.rule import Rule
     from dualcost.search.fit.budget import budgets as read
     from dualcost.search.fit.fit import fit as find
@@ -344,7 +347,8 @@ def fit(
     wish = Wish(read(budgets), objective, predictor)
     counted, rule = named_convention(convention), Rule.parse(where)
     network = library.load(model, library.specs(input), batch, announce)
-    return find(network, wish, kinds, G, P, rule, bias, counted)
+    fitted = find(network, wish, kinds, G, P, rule, bias, counted)
+    return replace(fitted, profile=NotebookProfile.of(fitted.profile))
 
 
 def formula(

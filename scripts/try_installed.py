@@ -66,7 +66,7 @@ def main() -> None:
 
     folder = SITE / "dualcost"
     expect("dualcost stands in", Path(dualcost.__file__).parent, folder)
-    expect("its traces stand in", TRACES, folder / "traces")
+    expect("its traces stand in", TRACES, folder / "library/traces")
 
     script = Path(sysconfig.get_path("scripts")) / "dualcost"
     version = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)

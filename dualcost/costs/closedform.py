@@ -3,8 +3,6 @@
 A recipe's cost at a site is (constant + share/G) · positions: exact while G divides the channels.
 So a network's cost is a sum of such terms, one for each size of a map. The sizes are integers for
 an ordinary trace, and expressions in batch, height and width for a symbolic one.
-
-(The file is not called `formula.py`: `dualcost.formula` is the public function.)
 """
 
 from __future__ import annotations

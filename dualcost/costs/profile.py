@@ -1,8 +1,4 @@
-"""Network × rewrite × convention → Profile: rows, and totals that the rows add up to. The centre.
-
-(The file is not called `profile.py`: `dualcost.profile` is the public function, and a module of
-the same name would take its place as soon as it is imported.)
-"""
+"""Network × rewrite × convention → Profile: rows, and totals that the rows add up to."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Self
 
 from dualcost.costs.memory import peak
 from dualcost.latency.estimate import Prediction, Timing
@@ -29,9 +25,6 @@ from dualcost.network.network import (
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rewrite import Decision, Replacement, rewrite
-
-if TYPE_CHECKING:
-    import pandas
 
 NEVER_RUN = "never run"
 REMOVED = "removed"  # what a row becomes that leaves with the block around it
@@ -175,7 +168,7 @@ class Profile:
         return sum(row.replaced for row in self.rows)
 
     @property
-    def unrewritten(self) -> Profile:
+    def unrewritten(self) -> Self:
         """The same network without its rewrite: its layers, or all of a replaced block in one."""
         return replace(
             self,
@@ -189,22 +182,6 @@ class Profile:
     def ratio(self, metric: str) -> float | None:
         """What is left of "macs", "params" or "traffic"; None where there was none."""
         return ratio(getattr(self.after, metric), getattr(self.before, metric))
-
-    def to_dataframe(self) -> pandas.DataFrame:
-        """Every row with the fields of CSV and JSON, exact, as a pandas DataFrame.
-
-        Raises:
-            UsageError: pandas is not installed.
-        """
-        from dualcost.render.profile.notebook import profile_dataframe
-
-        return profile_dataframe(self)
-
-    def _repr_html_(self) -> str:
-        """How notebooks show it."""
-        from dualcost.render.profile.notebook import profile_html
-
-        return profile_html(self)
 
 
 def profile(

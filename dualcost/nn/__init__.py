@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch.nn import Module as Module  # for what must not import torch and returns one
+
     from dualcost.nn.layers.kinds import (
         DepthwiseSeparableConv2d,
         DualConv2d,

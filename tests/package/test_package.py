@@ -27,11 +27,15 @@ CALLER = """
 from typing import assert_type
 
 import dualcost
-from dualcost.profiles import Profile
-from dualcost.cost import Cost
+import pandas
+from dualcost.costs.profile import Profile
+from dualcost.network.cost import Cost
+from dualcost.render.profile.notebook import NotebookProfile
 
 found = dualcost.profile("resnet50", conv="dual", G=4)
-assert_type(found, Profile)
+shown: Profile = found
+assert_type(found, NotebookProfile)
+assert_type(found.to_dataframe(), pandas.DataFrame)
 assert_type(found.after, Cost)
 assert_type(found.after.macs, int)
 assert_type([row.path for row in found.rows], list[str])
@@ -107,7 +111,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(
     assert held[f"{about}licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
     manual = (ROOT / "man/dualcost.1").read_bytes()
     assert placed == {"data/share/man/man1/dualcost.1": manual}
-    for name in ("py.typed", "paper/tables.csv", "traces/torchvision/resnet50.jsonl.gz"):
+    for name in ("py.typed", "paper/tables.csv", "library/traces/torchvision/resnet50.jsonl.gz"):
         assert f"dualcost/{name}" in package
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 import dualcost
-from dualcost.costs.profile import Profile, Row
+from dualcost.costs.profile import Row
 from dualcost.errors import UsageError
 from dualcost.network.cost import CONVENTIONS, Cost
 from dualcost.render.profile.csv import rows_csv
+from dualcost.render.profile.notebook import NotebookProfile
 
 ODD = "<b>&\"'</i>"
 
@@ -70,16 +71,25 @@ def test_what_a_module_is_called_never_becomes_a_tag() -> None:
     cost = Cost(macs=9, params=1)
     row = Row(f"body.{ODD}", ODD, ODD, "convolution", cost, cost, kind=ODD)
     other = Row("body.1", "", "", "convolution", cost, cost)
-    page = Profile(ODD, (), CONVENTIONS["torch"], (row, other), unknown={ODD: 1})._repr_html_()
-    reader = Reader(page)
+    profile = NotebookProfile(ODD, (), CONVENTIONS["torch"], (row, other), unknown={ODD: 1})
+    reader = Reader(profile._repr_html_())
     assert reader.seen.count("i") == 2  # the bars of two rows
     assert f"body.{ODD}" in reader.cells
     assert "≥ 18" in reader.cells
 
 
 def test_an_empty_network_is_shown_too() -> None:
-    Reader(Profile("empty", (), CONVENTIONS["torch"], ())._repr_html_())
-    assert len(Profile("empty", (), CONVENTIONS["torch"], ()).to_dataframe()) == 0
+    empty = NotebookProfile("empty", (), CONVENTIONS["torch"], ())
+    Reader(empty._repr_html_())
+    assert len(empty.to_dataframe()) == 0
+
+
+def test_a_fitted_network_and_one_without_its_rewrite_show_themselves_too() -> None:
+    fitted = dualcost.fit("resnet18", ["params <= 10M"]).profile
+    assert isinstance(fitted, NotebookProfile)
+    assert fitted.replaced > 0
+    assert "resnet18 with " in fitted._repr_html_()
+    assert "resnet18, as it is" in fitted.unrewritten._repr_html_()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from dualcost.costs.profile import Profile
 from dualcost.errors import UsageError
@@ -30,47 +31,58 @@ STYLE = (
 )
 
 
-def profile_html(profile: Profile) -> str:
-    """Title, rows and totals; of many rows as many as are easily read, and how to have all.
+class NotebookProfile(Profile):
+    """A profile that a notebook shows as a table, and that is a DataFrame where one is needed."""
 
-    Nothing is loaded from elsewhere.
-    """
-    found = outline(profile)
-    inputs = ", ".join(str(spec) for spec in profile.inputs)
-    about = f"input {inputs} · convention {profile.convention.name} · {profile.convention.unit}"
-    sums = [
-        [_cell(escape(one.label), "left"), _cell(f"<b>{escape(one.text)}</b>", "left")]
-        for one in heading.sums(profile)
-    ]
-    rest = ".to_dataframe() has every row" if found.chosen else ""
-    notes = [*heading.not_counted(profile), rest]
-    return "".join(
-        (
-            f'<div class="dualcost"><style>{STYLE}</style>',
-            f"<b>{escape(heading.title(profile))}</b><br><small>{escape(about)}</small>",
-            _layers(profile, found.entries),
-            _table([], sums),
-            *(f"<small>{escape(note)}</small><br>" for note in notes if note),
-            "</div>",
+    @classmethod
+    def of(cls, profile: Profile) -> Self:
+        """The same facts."""
+        names = [field.name for field in dataclasses.fields(profile)]
+        return cls(**{name: getattr(profile, name) for name in names})
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Every row with the fields of CSV and JSON, exact, as a pandas DataFrame.
+
+        Integers stay integers where some rows have none.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            hint = "pip install 'dualcost[notebook]'"
+            raise UsageError("pandas is not installed", hint) from None
+        shown = fields(timed=self.latency is not None)
+        values = {name: [value(row) for row in self.rows] for name, value in shown.items()}
+        return pandas.DataFrame(
+            {name: pandas.Series(column, dtype=_dtype(column)) for name, column in values.items()}
         )
-    )
 
+    def _repr_html_(self) -> str:
+        """Title, rows and totals; of many rows as many as are easily read, and how to have all.
 
-def profile_dataframe(profile: Profile) -> pandas.DataFrame:
-    """Every row, with the fields of CSV and JSON; integers stay integers where some have none.
-
-    Raises:
-        UsageError: pandas is not installed.
-    """
-    try:
-        import pandas
-    except ImportError:
-        raise UsageError("pandas is not installed", "pip install 'dualcost[notebook]'") from None
-    shown = fields(timed=profile.latency is not None)
-    values = {name: [value(row) for row in profile.rows] for name, value in shown.items()}
-    return pandas.DataFrame(
-        {name: pandas.Series(column, dtype=_dtype(column)) for name, column in values.items()}
-    )
+        Nothing is loaded from elsewhere.
+        """
+        found = outline(self)
+        inputs = ", ".join(str(spec) for spec in self.inputs)
+        about = f"input {inputs} · convention {self.convention.name} · {self.convention.unit}"
+        sums = [
+            [_cell(escape(total.label), "left"), _cell(f"<b>{escape(total.text)}</b>", "left")]
+            for total in heading.sums(self)
+        ]
+        rest = ".to_dataframe() has every row" if found.chosen else ""
+        notes = [*heading.not_counted(self), rest]
+        return "".join(
+            (
+                f'<div class="dualcost"><style>{STYLE}</style>',
+                f"<b>{escape(heading.title(self))}</b><br><small>{escape(about)}</small>",
+                _layers(self, found.entries),
+                _table([], sums),
+                *(f"<small>{escape(note)}</small><br>" for note in notes if note),
+                "</div>",
+            )
+        )
 
 
 def _dtype(values: Sequence[Value]) -> Any:

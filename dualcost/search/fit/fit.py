@@ -3,8 +3,6 @@
 The choices of a network are costed exactly (`choices`), picked by an integer program (`program`),
 and the network with what was picked is profiled once more: what is returned is what that profile
 says. Accuracy is not modelled.
-
-(The file is not called `fit.py`: `dualcost.fit` is the public function.)
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 `plan` makes the studies of a sweep and refuses what does not fit before any work begins; `run`
 carries them out, row by row.
-
-(The file is not called `sweep.py`: `dualcost.sweep` is the public function.)
 """
 
 from __future__ import annotations
