@@ -1,4 +1,4 @@
-"""Pages that are written from declarations: the commands, and the equations.
+"""Pages that are written from declarations: the commands, the equations, and the list of rooms.
 
 `python scripts/reference.py` writes them, and so does update_docs.py.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
+from rooms import rooms
+
 from dualcost.cli.pages import EXIT_CODES, pages
 from dualcost.kinds.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
 from dualcost.kinds.kinds import KINDS
@@ -18,6 +20,7 @@ from dualcost.render.manual.page import Panel
 from dualcost.render.profile.markdown import table
 
 DOCS = Path(__file__).parent.parent / "docs"
+HOUSE = "architecture.md"
 EVERYWHERE = ("--debug", "-h, --help", "--help, -h")  # options of every command, said once
 COMMANDS_HEAD = """\
 # Commands
@@ -112,7 +115,19 @@ def _equation(equation: Equation) -> str:
     return "\n\n".join(lines)
 
 
-PAGES = {"reference/commands.md": commands_page, "paper/equations.md": equations_page}
+def house_page() -> str:
+    """The page about the house, with the rooms as they are now."""
+    before, _, rest = (DOCS / HOUSE).read_text().partition("<!-- rooms -->")
+    _, _, after = rest.partition("<!-- /rooms -->")
+    shown = _block("text", rooms())
+    return f"{before}<!-- rooms -->\n\n{shown}\n\n<!-- /rooms -->{after}"
+
+
+PAGES = {
+    "reference/commands.md": commands_page,
+    "paper/equations.md": equations_page,
+    HOUSE: house_page,
+}
 
 
 def main() -> None:

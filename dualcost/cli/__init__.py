@@ -1,4 +1,4 @@
-"""The command line: one file per command, assembled here.
+"""The command line: a file for each command, and what they share.
 
 `main` is the only place that turns errors into messages and exit codes.
 """

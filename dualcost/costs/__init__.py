@@ -1,1 +1,1 @@
-"""What a network costs: layer by layer in integers, and in closed form."""
+"""What a network costs: layer by layer in integers, in memory, in closed form, in time."""

@@ -1,1 +1,1 @@
-"""The gate: what models may cost, kept in a repository and held against what they cost now."""
+"""What models may cost, kept in a repository and held against what they cost now."""

@@ -1,4 +1,4 @@
-"""The only folder that imports torch: tracing, building, converting, and where models come from.
+"""The only room that imports torch: models are found, traced, converted, fused, and verified.
 
 `DualConv2d` and the other modules are found here by name; torch is imported when one is asked for.
 """

@@ -1,1 +1,1 @@
-"""The paper recomputed: its tables as printed, its claims, and what dualcost makes of them."""
+"""The paper's tables, claims and orders, and what dualcost makes of them."""

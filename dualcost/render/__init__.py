@@ -1,1 +1,1 @@
-"""Results as text: formats only shape what they are given, without arithmetic."""
+"""Every result in every form, without arithmetic: a file or a folder for each command."""

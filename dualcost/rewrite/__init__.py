@@ -1,1 +1,1 @@
-"""Which sites become what: rules, exceptions, plans, and the network that comes of them."""
+"""Which sites become what: requests, rules, exceptions, plans, and the plain ops that then run."""

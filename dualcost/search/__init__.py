@@ -1,1 +1,1 @@
-"""Looking for the best: many at once, the smallest that fits, the least change that fits."""
+"""The best of many: rows of a sweep, the smallest that fits, the least change that fits."""

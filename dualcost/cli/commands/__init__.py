@@ -1,1 +1,1 @@
-"""One file per command: parse, one call, one renderer, an exit code."""
+"""The commands: parse, one call, one renderer, an exit code."""

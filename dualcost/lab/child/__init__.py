@@ -1,1 +1,1 @@
-"""The programs that run in that process."""
+"""The programs of that process, which import torch too."""

@@ -1,1 +1,1 @@
-"""A copy for inference."""
+"""A copy of a model for inference: norms folded, each layer in its cheapest exact form."""

@@ -1,1 +1,1 @@
-"""The kinds as trainable modules."""
+"""The kinds as trainable modules, and what they start from."""

@@ -1,1 +1,1 @@
-"""Where models come from."""
+"""Where models come from: the zoo, torchvision, timm, files, and a user's own code."""

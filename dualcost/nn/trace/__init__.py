@@ -1,1 +1,1 @@
-"""A model that runs once becomes a Network."""
+"""What runs when a model runs once becomes a Network."""

@@ -1,1 +1,1 @@
-"""What independent counters say."""
+"""What independent counters say of the real model."""

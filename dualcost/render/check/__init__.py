@@ -1,1 +1,1 @@
-"""A check in the forms that people and machines read: one small file each, over one report."""
+"""A check in every form that people and machines read."""

@@ -1,1 +1,1 @@
-"""Reports as pages: one file each, with its style and scripts in it, that needs no network."""
+"""Reports as pages: one file each, with its style and scripts in it."""

@@ -1,1 +1,1 @@
-"""The manual, read from declarations, in two forms."""
+"""The manual, read from declarations: for `--help`, and for `man`."""

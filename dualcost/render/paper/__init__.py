@@ -1,1 +1,1 @@
-"""The paper in every form."""
+"""The paper, recomputed, in every form."""

@@ -1,1 +1,1 @@
-"""A choice for each layer that meets budgets."""
+"""A choice for each layer, so that a network meets its budgets and changes least."""

@@ -1,1 +1,1 @@
-"""Many profiles: models, kinds, G and P, row by row."""
+"""Many profiles: models, kinds, G and P, row by row or in arrays."""
