@@ -1,6 +1,8 @@
-"""Trace every model of torchvision and timm, and write a table: status, MACs, parameters, cost.
+"""Trace every model of torchvision and timm, and write a table: MACs, parameters, cost, status.
 
-    python benchmarks/zoo.py [GLOB] [-o docs/zoo.md]
+    python benchmarks/zoo.py [GLOB] [--write]
+
+It is CSV, with --write that of docs/reference/zoo.md, whose summary is then written too.
 
 Each model is traced in this process, one after the other, on fake tensors and without weights
 (models that need values: on real ones). Seconds are those of building and tracing; memory is what
@@ -10,7 +12,9 @@ the process held at its highest meanwhile above what it held before, as Linux se
 from __future__ import annotations
 
 import argparse
+import csv
 import gc
+import io
 import logging
 import platform
 import re
@@ -27,14 +31,17 @@ from types import ModuleType
 import timm
 import torch
 import torchvision
+from results import WRITE, replaced
 
 from dualcost.errors import DualcostError
+from dualcost.files import write_atomically
 from dualcost.network.network import UNKNOWN
 from dualcost.nn.sources.source import Source
 from dualcost.nn.sources.sources import from_timm, from_torchvision, torchvision_names
-from dualcost.render.profile.markdown import table
 
 KIB = 1024
+MIB = KIB * KIB
+PAGE = Path(__file__).parent.parent / "docs/reference/zoo.md"
 
 
 @dataclass(frozen=True)
@@ -94,43 +101,33 @@ def public(library: ModuleType) -> str:
     return str(library.__version__).partition("+")[0]
 
 
-def page(results: list[Result]) -> str:
-    """The table, with a summary above it."""
+def rows(results: list[Result]) -> str:
+    """The table as CSV; what is not counted has no numbers."""
+    written = io.StringIO()
+    lines = csv.writer(written, lineterminator="\n")
+    lines.writerow(("model", "macs", "params", "trace_s", "trace_mib", "status"))
+    for result in results:
+        counts = (result.macs or "", result.params or "")
+        spent = (f"{result.seconds:.2f}", f"{result.grown / MIB:.1f}")
+        lines.writerow((result.name, *counts, *spent, result.status))
+    return written.getvalue()
+
+
+def summary(results: list[Result]) -> str:
+    """How many are counted, and what tracing one takes."""
     whole = [result for result in results if result.macs]
     bounded = sum(result.status.startswith("partial") for result in results)
-    real = sum(result.status.startswith("run on real") for result in results)
+    fake = [result for result in whole if not result.status.startswith("run on real")]
     seconds = sorted(result.seconds for result in whole)
-    rows = (
-        (
-            result.name,
-            f"{result.macs:,}" if result.macs else "",
-            f"{result.params:,}" if result.params else "",
-            f"{result.seconds:.2f}",
-            f"{result.grown / KIB**2:.1f}",
-            result.status,
-        )
-        for result in results
-    )
-    grown = sorted(r.grown for r in whole if not r.status.startswith("run on real"))
-    return "\n".join(
-        (
-            "# Every model of torchvision and timm",
-            "",
-            f"Written by `python benchmarks/zoo.py` with torch {public(torch)}, torchvision "
-            f"{public(torchvision)} and timm {timm.__version__}, in one process on a shared "
-            f"{platform.machine()} machine. Of {len(results)} models {len(whole)} are counted "
-            f"({bounded} of them partially; {real} on real tensors, since they need values).",
-            f"Building and tracing one takes {seconds[len(seconds) // 2]:.2f} s in the median and "
-            f"{seconds[-1]:.1f} s at most. On fake tensors it takes "
-            f"{grown[len(grown) // 2] / KIB**2:.1f} MiB of memory in the median and "
-            f"{grown[-1] / KIB**2:.1f} MiB at most.",
-            "",
-            table(
-                ("model", "MACs", "parameters", "seconds", "MiB", "status"),
-                list(rows),
-                (False, True, True, True, True, False),
-            ),
-        )
+    grown = sorted(result.grown / MIB for result in fake)
+    return (
+        f"Of {len(results):,} models {len(whole):,} are counted, {bounded} of them partially; "
+        f"{len(whole) - len(fake)} run on real tensors, since they need values. Building and\n"
+        f"tracing one takes {seconds[len(seconds) // 2]:.2f} s in the median and "
+        f"{seconds[-1]:.1f} s at most; on fake tensors {grown[len(grown) // 2]:.1f} MiB of memory "
+        f"in the median and {grown[-1]:.1f} MiB\n"
+        f"at most. torch {public(torch)}, torchvision {public(torchvision)} and timm "
+        f"{timm.__version__}, in one process on a shared {platform.machine()} machine.\n"
     )
 
 
@@ -138,8 +135,10 @@ def main() -> None:
     """Run, with progress on standard error; Ctrl-C keeps what is done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pattern", nargs="?", default="*")
-    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument(WRITE, action="store_true")
     arguments = parser.parse_args()
+    if arguments.write and arguments.pattern != "*":
+        parser.error(f"{WRITE} writes the table of all models, and not of some")
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     from_timm("resnet18").trace()  # what torch imports when it first traces
@@ -153,11 +152,13 @@ def main() -> None:
             print(f"{count}/{len(models)} {name}: {results[-1].status}", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted: the table has what was done", file=sys.stderr)
-    text = page(sorted(results, key=lambda result: result.name))
-    if arguments.output:
-        arguments.output.write_text(text)
+    results.sort(key=lambda result: result.name)
+    if arguments.write:
+        write_atomically(PAGE.with_suffix(".csv"), rows(results).encode())
+        text = replaced(PAGE.read_text(), "zoo", summary(results))
+        write_atomically(PAGE, text.encode())
     else:
-        print(text)
+        print(rows(results), end="")
 
 
 if __name__ == "__main__":

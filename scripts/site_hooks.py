@@ -35,6 +35,13 @@ location.replace(kept.includes(section) ? "{page}#" + section : "{target}");
 <p>This page is now <a href="{target}">{page}</a>.</p>
 </html>
 """
+MODELS = "<!-- models -->"  # where a page has the table of all models
+MODELS_HTML = """\
+<div class="models">Sorting and filtering need JavaScript; the file needs none.</div>
+<script id="models-data" type="text/csv">
+{data}</script>
+<script src="../assets/models.js"></script>
+"""
 MATHS = re.compile(r"^```math\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -56,7 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Draw formulas, and let links lead to where their targets are on the site."""
+    """Draw formulas, let links lead to where their targets are on the site, and bring data."""
     here = _path(page.file.src_uri)
 
     def link(match: re.Match[str]) -> str:
@@ -66,7 +73,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         start = (DOCS / page.file.src_uri).parent
         return match[1] + Path(os.path.relpath(_place(target), start)).as_posix()
 
-    return MATHS.sub(_drawn, LINK.sub(link, markdown))
+    markdown = MATHS.sub(_drawn, LINK.sub(link, markdown))
+    if MODELS in markdown:
+        data = here.with_suffix(".csv").read_text()
+        markdown = markdown.replace(MODELS, MODELS_HTML.format(data=data))
+    return markdown
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
 import yaml
 from support.browser import chromium
+from support.site import build
 
 import dualcost
 import dualcost.nn
@@ -21,8 +18,6 @@ from dualcost.kinds.equations import EQUATIONS
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 OUTSIDE = ("repository/CHANGELOG.md", "repository/CONTRIBUTING.md")
-# not --quiet: that hides warnings from --strict, too
-MKDOCS = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir"]
 # what a browser fetches by itself, and by which attribute; `a` is for readers to follow
 FETCHED = {
     "audio": "src",
@@ -44,25 +39,6 @@ formats formula fuse index latency latency-paper paper quality report rules sixt
 tutorial verify zoo howto/ci howto/inputs howto/latency howto/own-model howto/plans
 reference/commands reference/equations reference/python
 """
-
-
-def build(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*MKDOCS, *words],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    done = build(str(folder))
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 class Resources(HTMLParser):
