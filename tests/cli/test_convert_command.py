@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import dualcost
 from dualcost.errors import ExitCode, UsageError
+from dualcost.nn import formats
 from dualcost.nn.convert import artefact
-from dualcost.nn.convert import result as conversion
 from dualcost.nn.layers.kinds import DualConv2d
 
 NET = """
@@ -286,7 +286,7 @@ def test_a_file_that_holds_something_else_is_not_put_in_its_place(
 def test_without_onnx_the_line_says_how_to_get_it(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "find_spec", lambda name: None)
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
     code, _, err = command("convert", "resnet18", "--conv", "dsc", "-o", "a.onnx")
     assert code == ExitCode.USAGE
     assert "pip install 'dualcost[onnx]'" in err

@@ -143,7 +143,7 @@ def _builder(source: Source, output: Path) -> _Builder:
     origin, _, name = source.name.partition(":")
     if source.name.endswith(EXPORTED):
         path = _beside(Path(source.name), output)
-        return _Builder(("from dualcost.nn.exported import load",), f"load({path}).model")
+        return _Builder(("from dualcost.nn.sources import load",), f"load({path}).model")
     if origin == "zoo":
         return _Builder(("from dualcost.nn.zoo import ZOO",), f'ZOO["{name}"].build()')
     if origin == "torchvision":
