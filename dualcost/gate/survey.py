@@ -9,22 +9,21 @@ and answers with one JSON object a line: {"says": …} while it works, then {"ap
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from dualcost import process
 from dualcost.errors import DualcostError, ModelError, UnmeasuredError, UsageError
 from dualcost.gate import advice, appraisal, config
 from dualcost.gate.advice import Wanted
 from dualcost.gate.appraisal import Appraisal, Time
 from dualcost.gate.config import Config, Model
-from dualcost.lab import process as child
 from dualcost.library.networks import Announce
+from dualcost.process import Say, serve
 
 Found = Mapping[str, Appraisal | DualcostError]
 
@@ -131,7 +130,7 @@ def _ask(
         "what": what,
         "limits": limits,
     }
-    for event in child.events("dualcost.gate.survey", request, threads=1):
+    for event in process.events("dualcost.gate.survey", request, threads=1):
         if "says" in event:
             announce(event["says"])
         if what in event:
@@ -139,18 +138,9 @@ def _ask(
     raise ModelError(f"{model.target} ended the process that traced it", "run it by itself")
 
 
-def main() -> None:
-    """Read a request from standard input, and answer on standard output."""
-    said = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a model prints is no answer
-
-    def say(event: Mapping[str, Any]) -> None:
-        said.write(json.dumps(event) + "\n")
-
-    try:
-        say(_answer(json.load(sys.stdin), lambda message: say({"says": message})))
-    except DualcostError as error:
-        say(child.error_event(error))
+def answer(request: Any, say: Say) -> None:
+    """Appraise, time or advise a model in the folder of its configuration."""
+    say(_answer(request, lambda message: say({"says": message})))
 
 
 def _answer(request: Mapping[str, Any], announce: Announce) -> dict[str, Any]:
@@ -173,4 +163,4 @@ def _answer(request: Mapping[str, Any], announce: Announce) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer)

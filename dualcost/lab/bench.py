@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dualcost import process
 from dualcost.costs.profile import profile
 from dualcost.errors import UnmeasuredError
-from dualcost.lab import process as child
 from dualcost.lab.measurement import Comparison, Run, Sample
 from dualcost.lab.race import DTYPES, Conditions, Contender, Race, Variant, field_of
 from dualcost.latency.machine import Machine
@@ -121,7 +121,7 @@ def run(asked: Race, watch: Watcher = lambda progress: None) -> Comparison:
     if asked.conditions.device == "cpu":
         asked = _within_memory(asked)
     heard = _Heard(asked)
-    stream = child.events("dualcost.lab.child.bench", asked.to_json(), asked.conditions.threads)
+    stream = process.events("dualcost.lab.child.bench", asked.to_json(), asked.conditions.threads)
     try:
         for event in stream:
             watch(heard.take(event))

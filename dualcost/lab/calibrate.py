@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from dualcost import process
 from dualcost.errors import UnmeasuredError
-from dualcost.lab import process as child
 from dualcost.latency.calibration import FORMATS, Calibration, Pair
 from dualcost.latency.estimate import cold_share
 from dualcost.latency.machine import Machine
@@ -54,7 +54,7 @@ def calibrate(
     measuring_s = max(LEAST_MEASURING_S, budget_s - STARTING_S - FITTING_S)
     heard = _Heard()
     request = {"budget_s": measuring_s, "seed": seed}
-    for event in child.events("dualcost.lab.child.probing", request, threads=1):
+    for event in process.events("dualcost.lab.child.probing", request, threads=1):
         if "machine" in event:
             heard.machine = Machine.from_json(event["machine"])
             heard.peaks = event["peaks"]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import gcd
 
+from dualcost import process
 from dualcost.errors import IndivisibleError, UnknownNameError, UnmeasuredError
 from dualcost.lab import bench as contest
-from dualcost.lab import process as child
 from dualcost.lab.explanation import WORTH, Alternative, ExplainedLayer, Explanation, Steps
 from dualcost.lab.measurement import Comparison
 from dualcost.lab.onednn import Step, least
@@ -115,7 +115,7 @@ def _heard(
     race = Race(contenders, conditions)
     machine: Machine | None = None
     ran: list[tuple[Step, ...]] = []
-    for event in child.events("dualcost.lab.child.kernels", race.to_json(), conditions.threads):
+    for event in process.events("dualcost.lab.child.kernels", race.to_json(), conditions.threads):
         if "stage" in event:
             watch(contest.Progress(event["stage"]))
         elif "machine" in event:

@@ -19,11 +19,11 @@ from support.models import Forward
 from torch import nn
 
 import dualcost
+from dualcost import process
 from dualcost.cli import run
 from dualcost.cli.commands import bench as cli
 from dualcost.errors import ExitCode, UsageError
 from dualcost.lab import bench as contest
-from dualcost.lab import process
 from dualcost.lab.bench import Progress
 from dualcost.lab.child.bench import LEAST_ROUNDS, comparable, orders
 from dualcost.lab.child.lanes import Lane

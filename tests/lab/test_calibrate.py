@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from dualcost import process
 from dualcost.cli import run
 from dualcost.errors import ExitCode, UnmeasuredError
 from dualcost.lab import calibrate as calibrating
-from dualcost.lab import process as child
 from dualcost.lab.child.chains import LINKS, chains
 from dualcost.lab.child.probes import QUOTAS, Probe, probes
 from dualcost.latency import calibration as calibrations
@@ -91,7 +91,7 @@ def test_a_calibration_that_is_not_finished_leaves_the_old_one_as_it_was(
     path = tmp_path / "old.json"
     path.write_text("the old one")
     start = {"machine": here().to_json(), "peaks": {"macs_per_s": 1.0, "bytes_per_s": 1.0}}
-    monkeypatch.setattr(child, "events", said([start, {"done": 0.5}], ending))
+    monkeypatch.setattr(process, "events", said([start, {"done": 0.5}], ending))
     assert run(["calibrate", "-o", str(path)]) == code
     assert path.read_text() == "the old one"
     assert [*tmp_path.iterdir()] == [path]
@@ -110,7 +110,7 @@ def test_too_little_to_predict_from_is_refused(
     }
     start = {"machine": here().to_json(), "peaks": {"macs_per_s": 1.0, "bytes_per_s": 1.0}}
     chain = {"format": "contiguous", "seconds": 1.0, "layers": 100}
-    monkeypatch.setattr(child, "events", said([start, {"ops": [op]}, {"chains": [chain]}]))
+    monkeypatch.setattr(process, "events", said([start, {"ops": [op]}, {"chains": [chain]}]))
     with pytest.raises(UnmeasuredError, match="too little was measured"):
         calibrating.calibrate(1.0)
 
@@ -118,7 +118,7 @@ def test_too_little_to_predict_from_is_refused(
 def test_what_cannot_be_written_is_known_before_anything_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(child, "events", said([], AssertionError("it measured")))
+    monkeypatch.setattr(process, "events", said([], AssertionError("it measured")))
     assert run(["calibrate", "-o", str(tmp_path)]) == ExitCode.USAGE
     assert run(["calibrate", "-o", str(tmp_path / "none" / "x.json")]) == ExitCode.USAGE
     assert "cannot write" in capsys.readouterr().err

@@ -1,8 +1,8 @@
 """A race run: a fresh process that loads all contenders and lets them run in turn, round by round.
 
-    python -P -m dualcost.nn.bench < race.json
+    python -P -m dualcost.lab.child.bench < race.json
 
-What it says on standard output, one JSON object a line, is read by `contest.run`:
+What it says on standard output, one JSON object a line, is read by `lab.bench.run`:
 
     {"stage": …}                                        what it is about to do
     {"machine": …, "settings": …, "places": …, "notes": …}   once, before the first round
@@ -13,25 +13,21 @@ What it says on standard output, one JSON object a line, is read by `contest.run
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import psutil
 import torch
 
-from dualcost.errors import DualcostError
 from dualcost.lab.child.lanes import Lane, Loaded, lane
 from dualcost.lab.child.pace import Pace
 from dualcost.lab.child.quiet import quiet
 from dualcost.lab.measurement import Run, Sample, spread
-from dualcost.lab.process import error_event
 from dualcost.lab.race import Race
 from dualcost.nn.here import here
+from dualcost.process import Say, serve
 
 LEAST_ROUNDS = 12  # before halves are compared
 MOVED_EVERY = 4  # rounds: weights go to their next home, and one thread to the core of best pace
@@ -41,19 +37,10 @@ CHECKED_EVERY = 1.15  # the spread is looked at when there are so many times the
 NANOSECOND = 1e-9
 
 
-def main() -> None:
-    """Read a race from standard input, run it, and say what happens on standard output."""
-    said = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a model prints is no event
-    try:
-        for event in events(Race.from_json(json.load(sys.stdin))):
-            _say(event, said)
-    except DualcostError as error:
-        _say(error_event(error), said)
-
-
-def _say(event: dict[str, Any], said: TextIO) -> None:
-    said.write(json.dumps(event) + "\n")
+def answer(request: Any, say: Say) -> None:
+    """Run a race, and say what happens."""
+    for event in events(Race.from_json(request)):
+        say(event)
 
 
 def events(race: Race) -> Iterator[dict[str, Any]]:
@@ -190,4 +177,4 @@ def orders(contenders: int, seed: int = 0) -> Iterator[list[int]]:
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer)

@@ -1,6 +1,6 @@
 """A process that lets models run and passes on what oneDNN says about it, op by op.
 
-    python -P -m dualcost.nn.kernels < race.json
+    python -P -m dualcost.lab.child.kernels < race.json
 
 oneDNN prints to the standard output of its process, past Python's: hence a process of its own. It
 says on its standard output, one JSON object a line:
@@ -13,14 +13,12 @@ says on its standard output, one JSON object a line:
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,31 +27,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dualcost.errors import DualcostError, UnmeasuredError
 from dualcost.lab.child.lanes import WARM_UPS, Call, Loaded, refused
 from dualcost.lab.child.quiet import quiet
-from dualcost.lab.process import error_event
 from dualcost.lab.race import Contender, Race
 from dualcost.nn.here import here
+from dualcost.process import STDOUT, Say, serve
 
 # Each step has the least of so many times; of slow models, of as many as fit into the seconds.
 MOST_FORWARDS, LEAST_FORWARDS, SECONDS = 20, 3, 10.0
 NANOSECOND = 1e-9
-STDOUT = 1
 
 
-def main() -> None:
-    """Read a race from standard input, let its models run, and say which kernels did."""
-    said = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), STDOUT)  # what a model prints is no event
+def answer(request: Any, say: Say) -> None:
+    """Let the models of a race run, and say which kernels did."""
     for name in [name for name in os.environ if name.endswith("NN_VERBOSE_TIMESTAMP")]:
         del os.environ[name]  # it would put another field into oneDNN's lines
-    try:
-        for event in events(Race.from_json(json.load(sys.stdin))):
-            _say(event, said)
-    except DualcostError as error:
-        _say(error_event(error), said)
-
-
-def _say(event: dict[str, Any], said: TextIO) -> None:
-    said.write(json.dumps(event) + "\n")
+    for event in events(Race.from_json(request)):
+        say(event)
 
 
 def events(race: Race) -> Iterator[dict[str, Any]]:
@@ -222,4 +210,4 @@ def _convolution(
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer)

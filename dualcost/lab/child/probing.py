@@ -1,6 +1,6 @@
 """The program that measures single ops in the state in which a network runs them.
 
-`python -m dualcost.nn.probing` runs in a process of its own (`nn/calibrate.py` starts it), reads
+`python -m dualcost.lab.child.probing` runs in a process that `lab/calibrate.py` starts, reads
 {"budget_s": …, "seed": …} and writes JSON lines. An op's input has just been written by the op
 before it; its code has run before; its weights come from memory, and once more from the last-level
 cache, as no network of some size keeps them in a core's own. Before and after it the pace of the
@@ -11,9 +11,7 @@ if it had none (`measurement.at_best_pace` says what counts).
 from __future__ import annotations
 
 import copy
-import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -26,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualcost.errors import DualcostError, UnmeasuredError
+from dualcost.errors import UnmeasuredError
 from dualcost.lab.child.chains import Chain, chains
 from dualcost.lab.child.homes import Homes
 from dualcost.lab.child.pace import Pace
@@ -34,11 +32,11 @@ from dualcost.lab.child.probes import Probe, probes, weighted
 from dualcost.lab.child.quiet import quiet
 from dualcost.lab.child.stamps import Stamps
 from dualcost.lab.measurement import QUIET, at_best_pace, least
-from dualcost.lab.process import error_event
 from dualcost.latency.machine import Machine
 from dualcost.latency.workload import Workload, workload
 from dualcost.network.site import ConvSite
 from dualcost.nn.here import here
+from dualcost.process import Say, serve
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 POOL = 1 << 27  # elements (512 MiB) that weights and inputs are cut out of
@@ -332,27 +330,25 @@ def _least(call: Callable[[], Any], times: int = 6) -> float:
     return best
 
 
-def main() -> None:
-    """Read what is asked for from standard input; each fact is a line of standard output."""
-    said = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no fact
+def answer(request: Any, say: Say) -> None:
+    """Measure for so many seconds, and say each fact.
+
+    Raises:
+        UnmeasuredError: torch was built without oneDNN.
+    """
     # hundreds of kernels are measured in turns, and none shall be made twice
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = "8192"
-    asked = json.load(sys.stdin)
-    try:
-        if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's
-            raise UnmeasuredError(
-                "this torch was built without oneDNN, whose kernels are predicted",
-                "install torch from pytorch.org, or `dualcost bench` the models themselves",
-            )
-        machine = here()  # before this process is pinned to one core
-        cores = quiet(threads=1)
-        with torch.inference_mode():
-            for fact in measured(machine, cores, asked["budget_s"], asked["seed"]):
-                said.write(json.dumps(fact) + "\n")
-    except DualcostError as error:
-        said.write(json.dumps(error_event(error)) + "\n")
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's
+        raise UnmeasuredError(
+            "this torch was built without oneDNN, whose kernels are predicted",
+            "install torch from pytorch.org, or `dualcost bench` the models themselves",
+        )
+    machine = here()  # before this process is pinned to one core
+    cores = quiet(threads=1)
+    with torch.inference_mode():
+        for fact in measured(machine, cores, request["budget_s"], request["seed"]):
+            say(fact)
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer)

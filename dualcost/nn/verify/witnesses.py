@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
 import subprocess
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +25,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from dualcost import process
 from dualcost.errors import DualcostError
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, Network, TensorSpec
 from dualcost.nn.convert.convert import convert
@@ -35,6 +34,7 @@ from dualcost.nn.sources.build import build
 from dualcost.nn.trace.inputs import make_inputs
 from dualcost.nn.trace.trace import SEED, ValuesNeededError
 from dualcost.nn.verify import counters
+from dualcost.process import Say
 from dualcost.rewrite.request import Rewrite
 
 TORCH, FVCORE, NUMEL = "torch", "fvcore", "numel"
@@ -240,49 +240,41 @@ def in_child(
         "inputs": [asdict(spec) for spec in network.inputs],
         "rewrite": asked.words() if asked else None,
     }
-    with subprocess.Popen(
-        [sys.executable, "-m", "dualcost.nn.verify.witnesses", json.dumps(request)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as child:
+    with process.started("dualcost.nn.verify.witnesses", request, {}) as child:
 
         def answer(limit_s: float) -> Witness:
             try:
-                said, _ = child.communicate(timeout=limit_s)
-                return Witness(counter, **json.loads(said))
+                text, _ = child.communicate(timeout=limit_s)
+                return Witness(counter, **process.read(text))
             except subprocess.TimeoutExpired:
                 failure = f"it took longer than {limit_s:g} s"
+            except DualcostError as error:
+                failure = error.message
             except (ValueError, TypeError):
                 failure = f"its process ended with {child.returncode}, without an answer"
             return Witness(counter, {}, failure=failure)
 
-        try:
-            yield answer
-        finally:
-            child.kill()
+        yield answer
 
 
-def answer_request(text: str) -> str:
-    """What the child process does: build the model with weights, count, and say it in JSON."""
-    request = json.loads(text)
+def answer_request(request: Any, say: Say) -> None:
+    """What the child process does: build the model with weights, count, and say the counts.
+
+    Raises:
+        ModelError: the model cannot be built or converted.
+    """
     words = request["rewrite"]
-    asked = Rewrite.parse(**words) if words else None
+    rewrite = Rewrite.parse(**words) if words else None
     inputs = [TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in request["inputs"]]
-    try:
-        model, listed = live(request["name"], inputs, asked, weights=True)
-        if request["counter"] == FVCORE:
-            witness = count_with_fvcore(model, inputs, listed=listed)
-        else:
-            witness = count_with_another(request["counter"], model, inputs, listed=listed)
-    except DualcostError as error:
-        witness = Witness(request["counter"], {}, failure=error.message)
-    said = asdict(witness)
-    del said["name"]
-    return json.dumps(said)
+    model, listed = live(request["name"], inputs, rewrite, weights=True)
+    if request["counter"] == FVCORE:
+        witness = count_with_fvcore(model, inputs, listed=listed)
+    else:
+        witness = count_with_another(request["counter"], model, inputs, listed=listed)
+    counts = asdict(witness)
+    del counts["name"]
+    say(counts)
 
 
 if __name__ == "__main__":
-    with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no answer
-        answered = answer_request(sys.argv[1])
-    print(answered)
+    process.serve(answer_request)

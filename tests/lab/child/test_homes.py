@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
+from dualcost import process
 from dualcost.errors import UnmeasuredError
 from dualcost.lab import bench as contest
-from dualcost.lab import process
 from dualcost.lab.child.homes import ALIGNED, Homes
 from dualcost.lab.child.lanes import Loaded, lane
 from dualcost.lab.race import HOMES, HOMES_BYTES, Conditions, Contender, Race

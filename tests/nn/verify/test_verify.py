@@ -19,13 +19,14 @@ from torchvision.ops import DeformConv2d
 
 from dualcost.costs import profile as profiles
 from dualcost.costs.profile import profile
-from dualcost.errors import ExitCode
+from dualcost.errors import ExitCode, ModelError
 from dualcost.library import networks as library
 from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.trace.trace import trace
 from dualcost.nn.verify import counters, crosscheck, witnesses
 from dualcost.nn.verify.crosscheck import AGREES, EXPLAINED, UNEXPLAINED, Check
 from dualcost.nn.verify.witnesses import FVCORE, NUMEL, TORCH, Witness
+from dualcost.process import Event
 from dualcost.rewrite.request import Rewrite
 
 
@@ -342,20 +343,40 @@ def test_a_child_that_takes_too_long_or_dies_is_no_answer(monkeypatch: pytest.Mo
 
 def test_the_child_reads_and_answers_json(own: Command) -> None:
     asked = Rewrite.parse("het", P=2, where="kernel=3", but=("M>64: keep",), bias="drop")
-    request = json.dumps(
-        {
-            "counter": FVCORE,
-            "name": "model.py:make",
-            "inputs": [{"shape": [1, 4, 6, 6], "dtype": "float32", "name": ""}],
-            "rewrite": asked.words(),
-        }
-    )
-    answer = json.loads(witnesses.answer_request(request))
+    request = {
+        "counter": FVCORE,
+        "name": "model.py:make",
+        "inputs": [{"shape": [1, 4, 6, 6], "dtype": "float32", "name": ""}],
+        "rewrite": asked.words(),
+    }
+    answers: list[Event] = []
+    witnesses.answer_request(json.loads(json.dumps(request)), answers.append)
+    (answer,) = answers
     assert answer["failure"] == ""
     # K²·M·N/P + (M − M/P)·N at 4×4 positions
     assert answer["counts"]["conv"] == 4 * 4 * (9 * 4 * 8 // 2 + 2 * 8)
-    lost = json.dumps({"counter": FVCORE, "name": "lost.py:make", "inputs": [], "rewrite": None})
-    assert "no file lost.py" in json.loads(witnesses.answer_request(lost))["failure"]
+    lost: dict[str, Any] = {
+        "counter": FVCORE,
+        "name": "lost.py:make",
+        "inputs": [],
+        "rewrite": None,
+    }
+    with pytest.raises(ModelError, match=r"no file lost\.py"):
+        witnesses.answer_request(lost, answers.append)
+
+
+def test_an_error_of_the_child_is_why_it_could_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("""#!/bin/sh
+echo '{"error": "ModelError", "message": "there is no file lost.py", "hint": ""}'
+""")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    network = trace(nn.Conv2d(3, 8, 3), [floats(1, 3, 6, 6)], "lost.py:make")
+    with witnesses.in_child(network, None, FVCORE) as answer:
+        assert answer(10) == Witness(FVCORE, {}, failure="there is no file lost.py")
 
 
 @pytest.mark.parametrize(
