@@ -44,15 +44,22 @@ class TomlFile:
             found.setdefault(key, line)
         return found
 
-    def line(self, key: Key) -> int:
-        """The line of a key, or of the innermost table around it that has one."""
+    def line(self, key: Key, text: str = "") -> int:
+        """The line of a key, or of the innermost table around it that has one.
+
+        Args:
+            key: the way to a value.
+            text: of an array, the text in it whose line is meant.
+        """
         while key and key not in self.lines:
             key = key[:-1]
-        return self.lines.get(key, 1)
+        start = self.lines.get(key, 1)
+        later = enumerate(self.text.splitlines()[start - 1 :], start)
+        return next((number for number, line in later if text and text in line), start)
 
-    def error(self, key: Key, message: str, hint: str = "") -> UsageError:
-        """An error at a key, such as "dualcost.toml:3: …"."""
-        return UsageError(f"{self.path}:{self.line(key)}: {message}", hint)
+    def error(self, key: Key, message: str, hint: str = "", text: str = "") -> UsageError:
+        """An error at a key, or at a text in its array, such as "dualcost.toml:3: …"."""
+        return UsageError(f"{self.path}:{self.line(key, text)}: {message}", hint)
 
 
 def read(path: Path) -> TomlFile:
@@ -197,20 +204,20 @@ class Section:
             raise file.error(key, f"{key[-1]} is not a table", "write [section] or { key = value }")
         return cls(file, key, data)
 
-    def error(self, name: str, message: str, hint: str = "") -> UsageError:
-        """An error at one of its keys; "" is the table itself."""
-        return self.file.error((*self.key, name) if name else self.key, message, hint)
+    def error(self, name: str, message: str, hint: str = "", text: str = "") -> UsageError:
+        """An error at one of its keys, or at a text in its array; "" is the table itself."""
+        return self.file.error((*self.key, name) if name else self.key, message, hint, text)
 
     @contextmanager
-    def located(self, name: str) -> Iterator[None]:
-        """What goes wrong inside is said with the line of a key."""
+    def located(self, name: str, text: str = "") -> Iterator[None]:
+        """What goes wrong inside is said with the line of a key, or of a text in its array."""
         try:
             yield
         except DualcostError as error:
             start = f"{self.file.path}:"
             if error.message.startswith(start):
                 raise
-            raise self.error(name, error.message, error.hint) from error
+            raise self.error(name, error.message, error.hint, text) from error
 
     def only(self, *known: str) -> None:
         """Check that it has no other keys."""

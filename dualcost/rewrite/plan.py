@@ -16,8 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from dualcost import toml as tomlfile
@@ -27,7 +26,7 @@ from dualcost.kinds.kinds import divisor_of, kind
 from dualcost.rewrite.exemption import Exemption
 from dualcost.rewrite.request import Indivisible, Rewrite
 from dualcost.rewrite.rule import Rule
-from dualcost.toml import TomlFile, quoted
+from dualcost.toml import Section, quoted
 
 SCHEMA = 1
 SUFFIX = ".toml"
@@ -76,45 +75,33 @@ def read(path: str | Path) -> Rewrite:
         UsageError: there is no such file, it is no TOML, a key is missing or holds something else,
             or its words do not fit; with the line.
     """
-    file = tomlfile.read(Path(path))
-    _check_keys(file)
-    document = file.data
-    with _at(file, "kind"):
+    plan = Section.at(tomlfile.read(Path(path)), ())
+    _check_keys(plan)
+    document = plan.data
+    with plan.located("kind"):
         chosen = kind(document["kind"])
         if chosen.letter and chosen.letter not in document:
             letter = chosen.letter
             raise UsageError(f"{chosen.name} needs {letter}", f"add a line {letter} = 4")
     given = {letter: document[letter] for letter in ("G", "P") if letter in document}
-    with _at(file, next(iter(given), "kind")):
+    with plan.located(next(iter(given), "kind")):
         divisor = divisor_of(chosen, **given)
-    with _at(file, "where"):
+    with plan.located("where"):
         rule = Rule.parse(document.get("where", "default"))
-    with _at(file, "indivisible"):
+    with plan.located("indivisible"):
         indivisible = Indivisible.parse(document.get("indivisible", "refuse"))
     exemptions = []
     for text in document.get("but", ()):
-        with _at(file, "but", text):
+        with plan.located("but", text):
             exemptions.append(Exemption.parse(text, chosen))
-    with _at(file, "bias"):
+    with plan.located("bias"):
         bias = document.get("bias", "keep")
         return Rewrite(chosen, divisor, rule, indivisible, bias, tuple(exemptions))
 
 
-@contextmanager
-def _at(file: TomlFile, key: str, text: str = "") -> Iterator[None]:
-    """Errors are about this key, or about a text in the list that it holds."""
-    try:
-        yield
-    except UsageError as error:
-        start = file.line((key,))
-        later = enumerate(file.text.splitlines()[start - 1 :], start)
-        line = next((number for number, found in later if text and text in found), start)
-        raise UsageError(f"{file.path}:{line}: {error.message}", error.hint) from error
-
-
-def _check_keys(file: TomlFile) -> None:
-    for key, value in file.data.items():
-        with _at(file, key):
+def _check_keys(plan: Section) -> None:
+    for key, value in plan.data.items():
+        with plan.located(key):
             if key not in KEYS:
                 raise UnknownNameError("key of a plan", key, KEYS, f"keys: {', '.join(KEYS)}")
             wanted, called = KEYS[key]
@@ -123,10 +110,8 @@ def _check_keys(file: TomlFile) -> None:
             if not isinstance(value, wanted) or isinstance(value, bool) or not texts:
                 raise UsageError(f"{key} is not {called}", f"write {called}")
     for key, hint in (("schema", f"schema = {SCHEMA}"), ("kind", 'kind = "dual"')):
-        if key not in file.data:
-            raise UsageError(f"{file.path}: {key} is missing", f"add a line {hint}")
-    if file.data["schema"] != SCHEMA:
-        found = file.data["schema"]
-        raise file.error(
-            ("schema",), f"schema {found} is not known", f"this dualcost reads {SCHEMA}"
-        )
+        if key not in plan.data:
+            raise UsageError(f"{plan.file.path}: {key} is missing", f"add a line {hint}")
+    schema = plan.data["schema"]
+    if schema != SCHEMA:
+        raise plan.error("schema", f"schema {schema} is not known", f"this dualcost reads {SCHEMA}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.networks import quickly
 
 from dualcost.errors import UsageError
-from dualcost.toml import parse, quoted, read, word
+from dualcost.toml import Section, parse, quoted, read, word
 
 PATH = Path("some.toml")
 
@@ -128,3 +128,13 @@ def test_what_is_quoted_reads_back_as_it_was(text: str, key: str) -> None:
 def test_a_plain_key_stays_bare() -> None:
     assert word("peak-activations") == "peak-activations"
     assert word("layer1.0.conv1") == '"layer1.0.conv1"'
+
+
+def test_an_error_may_be_about_a_text_in_an_array() -> None:
+    section = Section.at(
+        parse('first = 1\nbut = [\n  "first",\n  "other",\n]\n', Path("x.toml")), ()
+    )
+    with pytest.raises(UsageError, match=r"^x\.toml:4: no other$"), section.located("but", "other"):
+        raise UsageError("no other")
+    with pytest.raises(UsageError, match=r"^x\.toml:2: no c$"), section.located("but", "c"):
+        raise UsageError("no c")
