@@ -29,30 +29,30 @@ ANSWERED = ("complete_bash", "complete_zsh", "complete_fish")  # others are answ
 COUNT, CHOOSE, BUILD = "Count", "Choose", "Build and measure"
 GUARD, PAPER, TOOL = "Guard", "The paper", "This tool"
 
-# Each command: its file here, the function in it, and the panel of `--help` that it stands in.
+# Each command: the function in its file in commands/, and the panel of `--help` that it stands in.
 COMMANDS = {
-    "profile": ("profile", "profile", COUNT),
-    "report": ("report", "report", COUNT),
-    "list": ("listed", "list_networks", COUNT),
-    "sweep": ("sweep", "sweep", COUNT),
-    "compare": ("compare", "compare", COUNT),
-    "verify": ("verify", "verify", COUNT),
-    "formula": ("formula", "formula", CHOOSE),
-    "solve": ("solve", "solve", CHOOSE),
-    "fit": ("fit", "fit", CHOOSE),
-    "convert": ("convert", "convert", BUILD),
-    "bench": ("bench", "bench", BUILD),
-    "calibrate": ("calibrate", "calibrate", BUILD),
-    "explain": ("explain", "explain", BUILD),
-    "roofline": ("roofline", "roofline", BUILD),
-    "init": ("init", "init", GUARD),
-    "check": ("check", "check", GUARD),
-    "lock": ("lock", "lock", GUARD),
-    "paper": ("paper", "paper", PAPER),
-    "equations": ("equations", "equations", PAPER),
-    "draw": ("draw", "draw", PAPER),
-    "info": ("info", "info", TOOL),
-    "cache": ("cache", "APP", TOOL),
+    "profile": ("profile", COUNT),
+    "report": ("report", COUNT),
+    "list": ("list_networks", COUNT),
+    "sweep": ("sweep", COUNT),
+    "compare": ("compare", COUNT),
+    "verify": ("verify", COUNT),
+    "formula": ("formula", CHOOSE),
+    "solve": ("solve", CHOOSE),
+    "fit": ("fit", CHOOSE),
+    "convert": ("convert", BUILD),
+    "bench": ("bench", BUILD),
+    "calibrate": ("calibrate", BUILD),
+    "explain": ("explain", BUILD),
+    "roofline": ("roofline", BUILD),
+    "init": ("init", GUARD),
+    "check": ("check", GUARD),
+    "lock": ("lock", GUARD),
+    "paper": ("paper", PAPER),
+    "equations": ("equations", PAPER),
+    "draw": ("draw", PAPER),
+    "info": ("info", TOOL),
+    "cache": ("APP", TOOL),
 }
 EXAMPLES = (
     ("dualcost profile resnet50 --conv dual --G 4", "the main job"),
@@ -72,8 +72,8 @@ def assembled(names: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     for name in names:
-        file, function, panel = COMMANDS[name]
-        module = import_module(f"{__name__}.commands.{file}")
+        function, panel = COMMANDS[name]
+        module = import_module(f"{__name__}.commands.{name}")
         found = getattr(module, function)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name, rich_help_panel=panel)

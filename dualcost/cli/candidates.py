@@ -6,11 +6,10 @@ user's code: a shell waits for the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import import_module
+from collections.abc import Iterable, Iterator, Mapping
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,35 +21,101 @@ Words = list[tuple[str, str]]
 CODE, EXPORTED, REPORT = ".py", ".pt2", ".json"
 
 
-def _of(
-    module: str,
-    registry: str,
-    about: Callable[[Any], str] = lambda what: getattr(what, "about", ""),
-) -> Callable[[str], Words]:
-    """Offers what a registry has, with what `about` says of each entry if it is a mapping."""
-
-    def offered(incomplete: str) -> Words:
-        found = getattr(import_module(f"dualcost.{module}"), registry)
-        if isinstance(found, Mapping):
-            return [(name, about(what)) for name, what in found.items()]
-        return [(str(name), "") for name in found]
-
-    return offered
+def _names(registry: Iterable[str]) -> Words:
+    """The names in a registry, and what each record says about itself."""
+    records = registry if isinstance(registry, Mapping) else {}
+    return [(str(name), getattr(records.get(name), "about", "")) for name in registry]
 
 
-kinds = _of("kinds.kinds", "KINDS")
-conventions = _of("network.cost", "CONVENTIONS")
-biases = _of("rewrite.rewrite", "BIASES")
-units = _of("units", "UNIT_NAMES")
-devices = _of("cli.commands.bench", "Device")
-forms = _of("cli.commands.check", "FORMS")
-sorts = _of("views.listing", "SORTS")
-differences = _of("views.alignment", "SORTS")
-compared = _of("cli.commands.compare", "SHOWN")
-axes = _of("search.sweep.rows", "AXES")
-metrics = _of("gate.metrics", "METRICS")
-variables = _of("search.solve", "VARIABLES")
-objectives = _of("search.fit.fitted", "OBJECTIVES", about=str)
+def kinds(incomplete: str) -> Words:
+    """The kinds of convolution."""
+    from dualcost.kinds.kinds import KINDS
+
+    return _names(KINDS)
+
+
+def conventions(incomplete: str) -> Words:
+    """What may be counted."""
+    from dualcost.network.cost import CONVENTIONS
+
+    return _names(CONVENTIONS)
+
+
+def biases(incomplete: str) -> Words:
+    """What becomes of the biases of what is replaced."""
+    from dualcost.rewrite.request import BIASES
+
+    return _names(BIASES)
+
+
+def units(incomplete: str) -> Words:
+    """Of counts."""
+    from dualcost.units import UNIT_NAMES
+
+    return _names(UNIT_NAMES)
+
+
+def devices(incomplete: str) -> Words:
+    """What models run on."""
+    from dualcost.latency.machine import Device
+
+    return _names(Device)
+
+
+def forms(incomplete: str) -> Words:
+    """Of a check."""
+    from dualcost.render.check import FORMS
+
+    return _names(FORMS)
+
+
+def sorts(incomplete: str) -> Words:
+    """Orders of the layers of a profile."""
+    from dualcost.views.listing import SORTS
+
+    return _names(SORTS)
+
+
+def differences(incomplete: str) -> Words:
+    """Orders of the layers of a comparison."""
+    from dualcost.views.alignment import SORTS
+
+    return _names(SORTS)
+
+
+def compared(incomplete: str) -> Words:
+    """The metrics of a comparison."""
+    from dualcost.views.side import SHOWN
+
+    return _names(SHOWN)
+
+
+def axes(incomplete: str) -> Words:
+    """Of the figure of a sweep."""
+    from dualcost.search.sweep.rows import AXES
+
+    return _names(AXES)
+
+
+def metrics(incomplete: str) -> Words:
+    """What may be limited."""
+    from dualcost.gate.metrics import METRICS
+
+    return _names(METRICS)
+
+
+def variables(incomplete: str) -> Words:
+    """What `solve` looks for."""
+    from dualcost.search.solve import VARIABLES
+
+    return _names(VARIABLES)
+
+
+def objectives(incomplete: str) -> Words:
+    """What is least in a plan of `fit`."""
+    from dualcost.search.fit.fitted import OBJECTIVES
+
+    return [*OBJECTIVES.items()]
 
 
 def policies(incomplete: str) -> Words:

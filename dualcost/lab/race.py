@@ -11,6 +11,7 @@ from typing import Any
 
 from dualcost.errors import UsageError
 from dualcost.kinds.kinds import kind
+from dualcost.latency.machine import Device
 from dualcost.network.network import TensorSpec
 from dualcost.rewrite.request import Rewrite
 
@@ -158,7 +159,7 @@ class Conditions:
         Raises:
             UsageError: one does not fit.
         """
-        if self.device not in ("cpu", "cuda"):
+        if self.device not in tuple(Device):
             raise UsageError(f"no device is called {self.device!r}", "cpu or cuda")
         if self.dtype not in DTYPES:
             raise UsageError(f"{self.dtype!r} cannot be measured", f"one of {', '.join(DTYPES)}")

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any
 
 from dualcost.errors import UsageError
@@ -17,6 +18,13 @@ from dualcost.units import memory
 
 # What a time does not depend on, other things being equal.
 NOT_FINGERPRINTED = ("cores", "memory_bytes")
+
+
+class Device(StrEnum):
+    """What of a machine runs a model."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 @dataclass(frozen=True)

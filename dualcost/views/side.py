@@ -25,7 +25,9 @@ from dualcost.rewrite.plan import read as read_plan
 from dualcost.rewrite.request import Rewrite
 
 LAYERS = (CONVOLUTION, LINEAR, MATMUL)  # compared one by one; others by group
-METRICS = ("macs", "params", "traffic", "weight_bytes")
+# the metrics of a layer, by what users call them
+SHOWN = {"macs": "macs", "params": "params", "traffic": "traffic", "weights": "weight_bytes"}
+METRICS = tuple(SHOWN.values())
 SCHEMA = 1
 
 

@@ -19,7 +19,7 @@ from support.races import HERE
 from update_docs import ROOT
 
 import dualcost.paper.latency
-from dualcost.cli.commands.paper_latency import devices
+from dualcost.cli.commands.paper.latency import devices
 from dualcost.errors import ExitCode, UnmeasuredError
 from dualcost.lab import bench as contest
 from dualcost.lab.measurement import Comparison

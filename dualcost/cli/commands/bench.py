@@ -14,6 +14,7 @@ import typer
 from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode
+from dualcost.latency.machine import Device
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -35,13 +36,6 @@ EXAMPLES = (
 )
 
 HOW, WHEN = "How they run", "When it ends"
-
-
-class Device(StrEnum):
-    """Where a model runs."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
 
 
 class Dtype(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import typer
 from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import UnknownNameError, UsageError
+from dualcost.render.check import FORMS, written
 
 if TYPE_CHECKING:
     from dualcost.gate.check import Report
@@ -27,7 +27,6 @@ EXAMPLES = (
         "in several forms at once",
     ),
 )
-FORMS = ("text", "json", "markdown", "junit", "github", "gitlab", "sarif")
 WHAT = "What it is compared with"
 
 ConfigFile = Annotated[
@@ -130,7 +129,7 @@ def check(
         announce=announce,
     )
     for one in outputs:
-        deliver(_written(one, report), one.path)
+        deliver(written(report, one.form, one.path), one.path)
         if one.form == "github":
             _summarise(report)
     raise typer.Exit(report.exit_code)
@@ -145,19 +144,6 @@ def configuration(path: Path | None) -> Config:
     from dualcost.gate import config
 
     return config.read(path or config.find())
-
-
-def _written(output: Output, report: Report) -> str:
-    if output.form == "text":
-        from dualcost.render.check.text import check_table
-        from dualcost.render.terminal import as_text
-
-        return as_text(lambda width: check_table(report), output.path)
-    from importlib import import_module
-
-    module = import_module(f"dualcost.render.check.{output.form}")
-    render: Callable[[Report], str] = getattr(module, f"check_{output.form}")
-    return render(report)
 
 
 def _summarise(report: Report) -> None:

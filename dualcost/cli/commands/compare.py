@@ -27,9 +27,6 @@ EXAMPLES = (
     ("dualcost compare before.json after.json --sort macs --top 10", "two reports of `profile`"),
 )
 
-# what users call a metric, and what a layer calls it
-SHOWN = {"macs": "macs", "params": "params", "traffic": "traffic", "weights": "weight_bytes"}
-
 
 def compare(
     contenders: Annotated[
@@ -84,7 +81,7 @@ def compare(
     Every change is against the first one. --input, --batch, --where and the like hold for all.
     """
     from dualcost.views.alignment import align, shown
-    from dualcost.views.side import METRICS, Asked
+    from dualcost.views.side import METRICS, SHOWN, Asked
 
     if by is not None and by not in SHOWN:
         raise UnknownNameError("metric", by, SHOWN)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dualcost.cli import candidates, options
-from dualcost.cli.commands.bench import Device
-from dualcost.cli.commands.paper_latency import BUDGET, latency
+from dualcost.cli.commands.paper.latency import BUDGET, latency
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode, UsageError
+from dualcost.latency.machine import Device
 from dualcost.paper.parts import CLAIMS, LATENCY, PLOT
 
 if TYPE_CHECKING:
