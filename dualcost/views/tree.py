@@ -1,7 +1,7 @@
 """The rows of a profile as the tree of modules that they ran in; a branch is the sum of its twigs.
 
-What does not multiply is one leaf for each module and group ("3 × activation"), and what costs
-nothing at all, such as a view, is left out.
+`module_tree` is the whole tree, `outline` what of it a terminal has lines for, and `frontier` the
+modules that tell it at a glance. Nothing is left out of them, and nothing counts twice.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dualcost.costs.profile import Row
+from dualcost.costs.profile import Profile, Row
+from dualcost.errors import UsageError
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import PRODUCTS, Cost
-from dualcost.views.listing import MODULE, together
+from dualcost.views.listing import MODULE, SORTS, WHOLE, counts, listing, more, ordered, together
+
+LINES = 30  # more than these are folded where nobody says how
+OWN = "(itself)"  # what a module runs or owns outside of the modules in it
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class Branch:
 
 
 def module_tree(rows: Sequence[Row], before: Sequence[Timing | None] = ()) -> Branch:
-    """The tree of all rows that cost anything.
+    """The tree of all rows that cost anything; views, such as a transposition, do not.
+
+    What does not multiply is one leaf for each module and group ("3 × activation").
 
     Args:
         rows: of a profile.
@@ -73,7 +79,7 @@ def module_tree(rows: Sequence[Row], before: Sequence[Timing | None] = ()) -> Br
         for row, time in zip(rows, times, strict=True)
         if _costs(row, time)
     ]
-    return _module("", leaves, 0)
+    return _module("", "", leaves, 0)
 
 
 def _costs(row: Row, before: Timing | None) -> bool:
@@ -82,7 +88,7 @@ def _costs(row: Row, before: Timing | None) -> bool:
     return timed or row.before != Cost() or row.after != Cost()
 
 
-def _module(path: str, leaves: Sequence[Branch], depth: int) -> Branch:
+def _module(path: str, name: str, leaves: Sequence[Branch], depth: int) -> Branch:
     """A module whose path has `depth` parts, with leaves in it or below it."""
     groups: dict[tuple[str, ...], list[Branch]] = {}
     for number, leaf in enumerate(leaves):
@@ -95,19 +101,16 @@ def _module(path: str, leaves: Sequence[Branch], depth: int) -> Branch:
         else:
             key = ("own", leaf.row.group, leaf.row.becomes)
         groups.setdefault(key, []).append(leaf)
-    twigs = []
-    for (where, name, *_), members in groups.items():
-        if where == "own":
-            leaf = _together(members)
-            twigs.append(replace(leaf, name=_named(leaf.row)))
-            continue
-        module = _module(f"{path}.{name}" if path else name, members, depth + 1)
-        only = module.twigs[0]
-        # a module that runs one op is that layer
-        alone = len(module.twigs) == 1 and only.leaf and only.path == module.path
-        twigs.append(replace(only if alone else module, name=name))
+    twigs = tuple(
+        _module(f"{path}.{part}" if path else part, part, members, depth + 1)
+        if where == "below"
+        else _own(members)
+        for (where, part, *_), members in groups.items()
+    )
+    if depth and len(twigs) == 1 and twigs[0].leaf and twigs[0].path == path:
+        return replace(twigs[0], name=name)  # a module that runs one op is that layer
     row = together(path, [leaf.row for leaf in leaves], MODULE)
-    return Branch(path, path, row, _sum(leaf.before for leaf in leaves), tuple(twigs))
+    return Branch(path, name, row, _sum(leaf.before for leaf in leaves), twigs)
 
 
 def _named(row: Row) -> str:
@@ -117,17 +120,19 @@ def _named(row: Row) -> str:
     return f"({row.folds} × {row.group})" if row.folds > 1 else f"({row.op or row.group})"
 
 
-def _together(leaves: Sequence[Branch]) -> Branch:
-    """Leaves of one module and group as one."""
-    if len(leaves) == 1:
-        return leaves[0]
-    rows = [leaf.row for leaf in leaves]
-    whole = together(rows[0].path, rows, MODULE)
-    names = ", ".join(dict.fromkeys(row.op for row in rows))
-    row = replace(
-        whole, module=rows[0].module, op=names, group=rows[0].group, becomes=rows[0].becomes
-    )
-    return Branch(row.path, "", row, _sum(leaf.before for leaf in leaves))
+def _own(leaves: Sequence[Branch]) -> Branch:
+    """What a module runs itself of one group, as a leaf."""
+    row = leaves[0].row
+    if len(leaves) > 1:
+        rows = [leaf.row for leaf in leaves]
+        row = replace(
+            together(row.path, rows, MODULE),
+            module=row.module,
+            op=", ".join(dict.fromkeys(row.op for row in rows)),
+            group=row.group,
+            becomes=row.becomes,
+        )
+    return Branch(row.path, _named(row), row, _sum(leaf.before for leaf in leaves))
 
 
 def _sum(times: Iterator[Timing | None]) -> Timing | None:
@@ -161,3 +166,132 @@ def frontier(tree: Branch, least: int = 6, most: int = 24) -> tuple[Branch, ...]
 
 def _large(branch: Branch) -> bool:
     return bool(branch.row.before.macs or branch.row.after.macs)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of an outline.
+
+    Attributes:
+        name: what it is called below its parent.
+        row: what it costs: a layer, or the sum of all that is folded into it.
+        ends: for each level from the second to its own, whether it is within the last of that
+            level; empty on the left.
+        open: the entries one level deeper that follow add up to it.
+    """
+
+    name: str
+    row: Row
+    ends: tuple[bool, ...] = ()
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The lines of a table: layers, or modules with their sums and what lies in each.
+
+    Attributes:
+        entries: the lines; those on the left add up to the network.
+        depth: modules are folded at this depth; None: every line is a layer, or a rest of them.
+        chosen: nobody said so: there would have been too many lines.
+    """
+
+    entries: tuple[Entry, ...]
+    depth: int | None = None
+    chosen: bool = False
+
+
+def outline(
+    profile: Profile, depth: int | None = None, sort: str = "order", top: int | None = None
+) -> Outline:
+    """The lines that a user wants; where nobody says which, as many as are easily read.
+
+    Args:
+        profile: the profile.
+        depth: a tree of modules down to this depth; `sort` and `top` hold within each of them.
+        sort: one of `listing.SORTS`.
+        top: keep this many lines and fold the rest into a last one; 0 keeps all. None: all with
+            a depth; else all layers if they are no more than LINES, or modules as deep as LINES
+            allow, or the first LINES layers of those that were sorted.
+
+    Raises:
+        UnknownNameError: there is no such sort.
+        UsageError: depth or top is negative.
+    """
+    if (depth or 0) < 0:
+        raise UsageError(f"--depth {depth} is negative", "--depth 0 folds the whole network")
+    layers = listing(profile, None, sort, top or 0)
+    if depth is None and (top is not None or len(layers) <= LINES):
+        return Outline(_flat(layers))
+    if depth is None and sort != "order":
+        return Outline(_flat(ordered(layers, sort, LINES)), chosen=True)
+    tree = module_tree([row for row in profile.rows if counts(row)])
+    if depth is not None:
+        return Outline(folded(tree, depth, sort, top or 0), depth)
+    fitting, entries = 1, folded(tree, 1, top=LINES)
+    while (deeper := folded(tree, fitting + 1)) != entries and len(deeper) <= LINES:
+        fitting, entries = fitting + 1, deeper
+    return Outline(entries, fitting, chosen=True)
+
+
+def folded(tree: Branch, depth: int, sort: str = "order", top: int = 0) -> tuple[Entry, ...]:
+    """Modules with their sums, each followed by what lies in it, down to a depth.
+
+    What a module runs itself is one line, and a module in which there is only one other shares
+    its line.
+    """
+    if depth == 0:
+        return (Entry(WHOLE, replace(tree.row, path=WHOLE)),)
+    return tuple(_entries(_level(tree, depth, sort, top)))
+
+
+def _flat(rows: Sequence[Row]) -> tuple[Entry, ...]:
+    return tuple(Entry(row.path or "(root)", row) for row in rows)
+
+
+def _entries(level: Sequence[Branch], inside: tuple[bool, ...] | None = None) -> Iterator[Entry]:
+    for branch in level:
+        ends = () if inside is None else (*inside, branch is level[-1])
+        yield Entry(branch.name, branch.row, ends, not branch.leaf)
+        yield from _entries(branch.twigs, ends)
+
+
+def _level(module: Branch, depth: int, sort: str, top: int) -> tuple[Branch, ...]:
+    """What lies directly in a module, each to a depth below it."""
+    members: dict[str, list[Branch]] = {}
+    for twig in module.twigs:
+        members.setdefault(OWN if twig.path == module.path else twig.name, []).append(twig)
+    level = [
+        _itself(inner) if name == OWN else _closed(inner[0], depth - 1, sort, top)
+        for name, inner in members.items()
+    ]
+    level.sort(key=lambda branch: SORTS[sort](branch.row))
+    if top and len(level) > top:
+        rest = more([branch.row for branch in level[top:]])
+        level = [*level[:top], Branch("", rest.path, rest)]
+    return tuple(level)
+
+
+def _itself(leaves: Sequence[Branch]) -> Branch:
+    """What a module runs itself, as one leaf."""
+    first = leaves[0]
+    if len(leaves) == 1 and first.row.folds == 1:
+        return replace(first, name=OWN)
+    return Branch(first.path, OWN, together(first.path, [leaf.row for leaf in leaves], MODULE))
+
+
+def _closed(branch: Branch, depth: int, sort: str, top: int) -> Branch:
+    """A branch as a level shows it: open where there are several things in it, and depth left."""
+    if branch.row.folds == 1:
+        while not branch.leaf:
+            (only,) = branch.twigs
+            branch = replace(only, name=f"{branch.name}.{only.name}")
+        return branch
+    if depth <= 0 or len({leaf.path for leaf in branch.leaves}) == 1:
+        row = together(branch.path, [branch.row], MODULE) if branch.leaf else branch.row
+        return Branch(branch.path, branch.name, row)
+    level = _level(branch, depth, sort, top)
+    if len(level) == 1:
+        (only,) = level
+        return replace(only, name=f"{branch.name}.{only.name}")
+    return replace(branch, twigs=level)

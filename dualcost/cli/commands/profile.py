@@ -203,7 +203,7 @@ def _written(
         return profile_markdown(result, listing(result, depth, sort, top or 0), unit)
     from dualcost.render.profile.table import profile_table
     from dualcost.render.terminal import as_text
-    from dualcost.views.outline import outline
+    from dualcost.views.tree import outline
 
     if output is not None and depth is None:
         top = top or 0  # a file has room for every layer

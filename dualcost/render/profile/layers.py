@@ -11,7 +11,7 @@ from dualcost.render.glyphs import CELLS, aligned, bar, guides, shortened
 from dualcost.render.profile.columns import Column, columns
 from dualcost.render.profile.heading import row_style
 from dualcost.views.listing import MORE
-from dualcost.views.outline import Entry, Outline
+from dualcost.views.tree import Entry, Outline
 
 LEAST = 16  # names are shortened to no less than this
 

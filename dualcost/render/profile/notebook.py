@@ -12,7 +12,7 @@ from dualcost.errors import UsageError
 from dualcost.render.profile import heading
 from dualcost.render.profile.columns import Value, columns, fields
 from dualcost.render.profile.layers import bars
-from dualcost.views.outline import Entry, outline
+from dualcost.views.tree import Entry, outline
 
 if TYPE_CHECKING:
     import pandas

@@ -16,7 +16,7 @@ from dualcost.render.profile import heading
 from dualcost.render.profile.layers import layers, remark, whole
 from dualcost.render.terminal import plain_table
 from dualcost.rewrite.rewrite import Rewritten
-from dualcost.views.outline import Outline
+from dualcost.views.tree import Outline
 
 
 def profile_table(

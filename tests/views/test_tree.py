@@ -13,8 +13,8 @@ from dualcost.errors import UsageError
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, Cost
 from dualcost.rewrite.request import Rewrite
-from dualcost.views.listing import MORE, SORTS, listing
-from dualcost.views.outline import LINES, OWN, Entry, outline, tree
+from dualcost.views.listing import MORE, SORTS, counts, listing
+from dualcost.views.tree import LINES, OWN, Entry, folded, module_tree, outline
 
 NETWORKS = ("resnet50", "vit_b_16", "mobilenet_v2", "densenet121", "swin_t", "zoo:yolov3-voc")
 
@@ -101,7 +101,7 @@ def test_any_rows_make_a_tree_that_adds_up(
             ops=(index,))
         for index, (path, macs, params) in enumerate(given_rows)
     ]  # fmt: skip
-    entries = tree(rows, depth, sort, top)
+    entries = folded(module_tree([row for row in rows if counts(row)]), depth, sort, top)
     check(rows, entries)
     for _, inner in below(entries):
         assert [one.ends[-1] for one in inner] == [False] * (len(inner) - 1) + [True]
@@ -172,3 +172,13 @@ def test_a_rest_counts_what_is_replaced_in_modules_too() -> None:
 def test_a_negative_depth_is_refused() -> None:
     with pytest.raises(UsageError, match="--depth -1 is negative"):
         outline(profiled("alexnet"), -1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_terminal_and_a_page_say_the_same_of_a_module(name: str) -> None:
+    counted = [row for row in profiled(name).rows if counts(row)]
+    tree = module_tree(counted)
+    page = {branch.path: branch.row for _, branch in tree.walk() if not branch.leaf}
+    terminal = {entry.row.path: entry.row for entry in folded(tree, 99) if entry.open}
+    assert len(terminal) > 1
+    assert {path: page[path] for path in terminal} == terminal
