@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from rooms import PACKAGE, floors, rooms, sentence
 
+from dualcost.cli import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 FITTING = {
     "costs/extra.py": "from dualcost.network.cost import Cost",
@@ -105,3 +107,22 @@ def test_the_list_has_every_room_and_every_file_outside_of_them() -> None:
     assert len(inside) == 14
     listed = [line.split()[0] for line in rooms().splitlines() if line[:3].strip()]
     assert {name.removesuffix("/") for name in listed} >= outside | inside
+
+
+# --- the command is the file
+
+
+def test_a_command_is_a_file_in_commands_and_one_in_what_renders() -> None:
+    commands = {path.stem for path in (PACKAGE / "cli/commands").iterdir() if path.stem[0] != "_"}
+    assert commands == {*COMMANDS}
+    rendered = {path.stem for path in (PACKAGE / "render").iterdir()}
+    assert {*COMMANDS} - rendered == {"report"}  # it is a page: render/html/
+
+
+def test_only_commands_and_code_of_users_are_imported_by_a_string() -> None:
+    importing = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if "import_module(" in path.read_text()
+    }
+    assert importing == {"cli/__init__.py", "nn/sources/code.py", "nn/verify/counters.py"}

@@ -20,7 +20,7 @@ from dualcost.latency.estimate import COMPUTE, MEMORY
 from dualcost.library import networks as library
 from dualcost.network.network import Network
 from dualcost.render.figure import COLOURS, drawing
-from dualcost.render.roofline_figure import roofline_figure
+from dualcost.render.roofline.figure import roofline_figure
 from dualcost.rewrite.request import Rewrite
 from dualcost.views.roofline import Roof, folded, roofline
 

@@ -53,7 +53,7 @@ def init(
     """
     from dualcost.gate import init as starter
     from dualcost.network.network import TensorSpec
-    from dualcost.render.check.init import start_table
+    from dualcost.render.init import start_table
     from dualcost.render.terminal import as_text
     from dualcost.units import parse_percent
 

@@ -50,7 +50,7 @@ def lock(
     """
     from dualcost.gate.lock import update
     from dualcost.gate.lockfile import write
-    from dualcost.render.check.lock import update_json, update_table
+    from dualcost.render.lock import update_json, update_table
     from dualcost.render.terminal import as_text
 
     found = update(

@@ -64,17 +64,17 @@ def roofline(
     network = library.load(model, specs, batch, announce)
     found = place(network, learnt, asked, channels_last=channels_last)
     if json:
-        from dualcost.render.roofline import roofline_json
+        from dualcost.render.roofline.table import roofline_json
 
         deliver(roofline_json(found), output)
     elif output is None:
-        from dualcost.render.roofline import roofline_table
+        from dualcost.render.roofline.table import roofline_table
         from dualcost.render.terminal import as_text
 
         deliver(as_text(lambda width: roofline_table(found), None), None)
     else:
         from dualcost.render.figure import drawing, save
-        from dualcost.render.roofline_figure import roofline_figure
+        from dualcost.render.roofline.figure import roofline_figure
 
         with drawing():
             save(roofline_figure(found), output)

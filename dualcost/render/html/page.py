@@ -14,7 +14,7 @@ from dualcost.render.html.summary import bars, quantities
 from dualcost.render.html.table import Table
 from dualcost.render.html.template import KINDS, rendered
 from dualcost.render.profile import heading
-from dualcost.render.roofline import peaks
+from dualcost.render.roofline.table import peaks
 from dualcost.render.verify import NAMES, conclusion
 from dualcost.version import __version__
 from dualcost.views.report import Report

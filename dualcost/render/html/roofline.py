@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10, sqrt
 
 from dualcost import units
-from dualcost.render.roofline import compute_peak, memory_peak
+from dualcost.render.roofline.table import compute_peak, memory_peak
 from dualcost.views.roofline import PlacedLayer, Point, Roofline, folded
 
 WIDTH, HEIGHT = 860, 460

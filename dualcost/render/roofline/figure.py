@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dualcost import units
 from dualcost.render.figure import COLOURS, new_figure
-from dualcost.render.roofline import compute_peak, memory_peak
+from dualcost.render.roofline.table import compute_peak, memory_peak
 from dualcost.views.roofline import PlacedLayer, Point, Roofline, folded
 
 if TYPE_CHECKING:
