@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +24,11 @@ MARK = "<!-- session -->"
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 PROMPT = "$ "
 FAULT = "dualcost itself failed"  # what no page is to show
-# commands are found beside this Python; git is told nothing by the machine
+# git is told nothing by the machine
 VARIABLES = {
     "COLUMNS": "80",
     "NO_COLOR": "1",
     "LC_ALL": "C.UTF-8",
-    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "PYTEST_ADDOPTS": "-p no:cacheprovider",
     "PYTHONDONTWRITEBYTECODE": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -73,10 +73,15 @@ def rerun(text: str) -> str:
         place = Path(made).resolve()
         folder = place / "project"  # and a cache beside it, which no other run has filled
         folder.mkdir()
+        # commands are found beside this Python, be it a warm one
+        beside = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"))
         session = _Session(
             folder,
             surroundings(
-                **VARIABLES, XDG_CACHE_HOME=f"{place}/cache", XDG_DATA_HOME=f"{place}/data"
+                **VARIABLES,
+                PATH=os.pathsep.join((*beside, os.environ["PATH"])),
+                XDG_CACHE_HOME=f"{place}/cache",
+                XDG_DATA_HOME=f"{place}/data",
             ),
         )
         return FENCE.sub(session.block, text)

@@ -21,6 +21,7 @@ import session
 from rich.console import Console
 from rich.text import Text
 from session import PROMPT, commands
+from warm_python import warm_python
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
@@ -113,4 +114,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with warm_python() as sys.executable:
+        main()

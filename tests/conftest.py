@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.commands import Command
+from warm_python import warm_python
 
 from dualcost.cli import run
 
@@ -25,6 +27,20 @@ def _uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What the user's machine was calibrated to is no business of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def _warm_executable() -> Iterator[str]:
+    with warm_python() as executable:
+        yield executable
+
+
+@pytest.fixture(scope="module", name="warm_python")
+def _warm_python(_warm_executable: str) -> Iterator[None]:
+    """Child processes start with all imports behind them (`support.commands.FRESH` does not)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", _warm_executable)
         yield
 
 

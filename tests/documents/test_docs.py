@@ -18,6 +18,8 @@ from update_docs import CONSOLE, DOCUMENTS, PYTHON, ROOT, output_of, renewed
 
 from dualcost.render.manual.page import Page
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 SESSIONS = [path for path in DOCUMENTS if is_session(path.read_text())]
 ALONE = [path for path in DOCUMENTS if path not in SESSIONS]
 SHOWN = [

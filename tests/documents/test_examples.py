@@ -94,7 +94,7 @@ def prepare(example: str, folder: Path, command: Command) -> None:
         torch.save(resnet18().state_dict(), folder / "trained.pt")
 
 
-@pytest.mark.usefixtures("uncounted")
+@pytest.mark.usefixtures("uncounted", "warm_python")
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs(
     example: str, folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+import pytest
 from session import PROMPT
 from update_docs import FIGURES, PICTURE, ROOT, output_of
 
@@ -13,6 +14,7 @@ from dualcost.library import networks as library
 COUNTERS = ("dualcost", "FlopCounterMode", "fvcore", "ptflops", "thop", "torchinfo", "calflops")
 
 
+@pytest.mark.usefixtures("warm_python")
 def test_the_picture_shows_what_the_command_prints() -> None:
     drawn = ElementTree.parse(ROOT / FIGURES / "profile.svg")
     texts = [text for one in drawn.iter("{http://www.w3.org/2000/svg}text") if (text := one.text)]

@@ -14,7 +14,7 @@ import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/gate"
 
-pytestmark = pytest.mark.usefixtures("uncounted")
+pytestmark = pytest.mark.usefixtures("uncounted", "warm_python")
 
 
 class Repository:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from support.commands import in_a_process
 
 HEAVY = ("torch", "torchvision", "timm", "fvcore", "sympy", "matplotlib", "numpy", "scipy")
 
@@ -17,9 +16,7 @@ print(sorted(set(sys.modules) & set({HEAVY!r})), file=sys.stderr)
 def heavy_imports_of(code: str) -> tuple[int, str]:
     """Exit code, and the heavy modules that a process has imported when it ends."""
     whole = f"import atexit\natexit.register(lambda: exec({REPORT!r}))\n{code}"
-    done = subprocess.run(
-        [sys.executable, "-c", whole], capture_output=True, text=True, check=False
-    )
+    done = in_a_process("-c", whole)
     return done.returncode, done.stderr.splitlines()[-1]
 
 
