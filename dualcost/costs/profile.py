@@ -41,7 +41,7 @@ class Row:
         path: the module it ran in; of a parameter that never ran, its name.
         module: the type of that module.
         op: the op as torch calls it; of a block, its kind.
-        group: what it is (`site.GROUPS`), or NEVER_RUN.
+        group: what it is (`network.GROUPS`), or NEVER_RUN.
         kind: the kind of convolution before; "" if it is none.
         becomes: the kind after, REMOVED, or "" if it stays.
         site: sizes of the convolution (of the one that stands for a block).

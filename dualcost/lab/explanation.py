@@ -1,6 +1,6 @@
 """What is known of each replaced layer: MACs, kernels, predicted and measured times, alternatives.
 
-Pairs are (before, after). `inquiry.py` gathers these facts, `reason.py` makes a sentence of them.
+Pairs are (before, after). `explain.py` gathers these facts, `reason.py` makes a sentence of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A race: which models run against each other, under which conditions, and when it ends.
 
-Plain data: what is asked of a measuring process (`nn/bench.py`), and what its result is read by.
+Plain data: what is asked of a measuring process (`child/bench.py`), and what its result is read by.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from dualcost.latency.machine import Machine
 from dualcost.library import networks as library
 from dualcost.rewrite.rewrite import rewrite
 
-# None of them is in the catalogue of nn/probes.py. Those of one line are measured in turn.
+# None of them is in the catalogue of child/probes.py. Those of one line are measured in turn.
 HELD_OUT: tuple[tuple[str, ...], ...] = (
     ("resnet50", "resnet50 dual:4", "resnet50 dual:32", "resnet50 group:8", "resnet50 het:4"),
     ("resnet50 dual:2", "resnet50 het:16", "resnet50 dsc", "resnext50_32x4d", "wide_resnet50_2"),

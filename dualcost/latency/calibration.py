@@ -1,6 +1,6 @@
 """A machine's calibration: how long each family of ops takes on it, as plain JSON.
 
-It is measured by `dualcost calibrate` (`nn/calibrate.py`) and kept in the user's data folder.
+It is measured by `dualcost calibrate` (`lab/calibrate.py`) and kept in the user's data folder.
 """
 
 from __future__ import annotations

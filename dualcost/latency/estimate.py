@@ -1,7 +1,7 @@
 """A network × a calibration → how long it takes, op by op, with a band and a bound.
 
 The prediction is for one forward on one thread, in eager mode, with fp32. It takes the ops that
-really run (`executed.py`), each at its family's curve. Weights come from memory as far as those of
+really run (`lowering.py`), each at its family's curve. Weights come from memory as far as those of
 the whole network exceed the last-level cache, and else from a cache.
 """
 

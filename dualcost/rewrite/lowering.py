@@ -1,8 +1,8 @@
 """What a rewritten network runs: a recipe's plain ops in the place of what it replaces.
 
 A profile costs a recipe as a whole; whoever times it needs the ops that its module
-(`nn/blocks.py`) really calls: grouped convolutions, the addition of two maps, and what sorts, pads
-or joins channels in between. A test holds them against a trace of the module, op by op.
+(`nn/layers/recipe.py`) really calls: grouped convolutions, the addition of two maps, and what
+sorts, pads or joins channels in between. A test holds them against a trace of the module, op by op.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Everything that the page about one network shows, as facts: `dualcost report`.
-
-(The file is not called `report.py`: `dualcost.report` may become a public function.)
-"""
+"""Everything that the page about one network shows, as facts: `dualcost report`."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ class Ran:
     """The ops of one group: what they are called, how often they ran, and their MACs.
 
     Attributes:
-        group: one of `site.GROUPS`, or `profiles.NEVER_RUN` for parameters that no op reads.
+        group: one of `network.GROUPS`, or `profile.NEVER_RUN` for parameters that no op reads.
         names: of the ops, with how often each ran.
         times: how often they ran together.
         macs_before: multiply-accumulates as counted.
@@ -108,7 +105,7 @@ def report(
 
 
 def ran(network: Network, profile: Profile) -> tuple[Ran, ...]:
-    """Every group of ops that ran, in the order of `site.GROUPS`; then what never ran."""
+    """Every group of ops that ran, in the order of `network.GROUPS`; then what never ran."""
     names = {group: Counter(op.name for op in network.ops if op.group == group) for group in GROUPS}
     names[NEVER_RUN] = Counter(row.path for row in profile.rows if row.group == NEVER_RUN)
     found = []

@@ -37,7 +37,7 @@ class Layer:
 
     Attributes:
         path: the module it ran in; "" for layers that are added up by group.
-        group: what it is (`site.GROUPS`).
+        group: what it is (`network.GROUPS`).
         kind: the kind of convolution, with its G or P.
         M: input channels or features.
         N: output channels or features.

@@ -1,6 +1,6 @@
 """A process made quiet: one whose times repeat, as far as it can see to that itself.
 
-What must be set before torch is imported is in `child.variables`.
+What must be set before torch is imported is in `process.steady`.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Choice:
         path: the layer's.
         module: its type.
         norm: the batch norm that was folded into it; "" if none.
-        form: one of the names in `nn.forms`, "parts" if it stays what it is.
+        form: one of the names in `nn/layers/forms`, "parts" if it stays what it is.
         costs: what each form takes, by the judge; {} if there was nothing to choose.
         ideal_macs: multiply-accumulates of its recipe, in all of its runs.
         executed_macs: those of the form that was chosen.

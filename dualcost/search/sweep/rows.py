@@ -55,7 +55,7 @@ class Point:
     """What one row of a sweep is about, as it was asked for.
 
     Attributes:
-        model: its name as for `library.load`.
+        model: its name as for `networks.load`.
         size: the input, tensors joined by commas; "" for the one that is known for the model.
         batch: replaces the first number of the input; None leaves it.
         conv: the kind that replaces; "" for the network as it is.

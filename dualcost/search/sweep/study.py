@@ -73,7 +73,7 @@ def plan(
     """The studies of a sweep, in the order in which they run.
 
     Args:
-        models: names as for `library.load`; none: those of `otherwise`.
+        models: names as for `networks.load`; none: those of `otherwise`.
         kinds: which kinds replace.
         G: groups of group and dual.
         P: of het; () takes the values of G.
@@ -131,7 +131,7 @@ def run(
 
     Args:
         studies: what `plan` made.
-        load: traces a model (`library.load`).
+        load: traces a model (`networks.load`).
         jobs: how many processes trace at a time; with 1 all runs in this one, and with None as
             many as `joblib.parallel_config` says, on the backend that it names.
         done: points that are left out.
