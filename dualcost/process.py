@@ -69,12 +69,12 @@ def started(
         complaints: where its standard error goes.
     """
     # -P: a json.py in the user's folder is not the library's
-    words = [sys.executable, "-P", "-m", module]
+    command = [sys.executable, "-P", "-m", module]
     with tempfile.TemporaryFile("w+") as door:
         json.dump(request, door)
         door.seek(0)
         with subprocess.Popen(
-            words,
+            command,
             stdin=door,
             stdout=subprocess.PIPE,
             stderr=complaints,

@@ -22,7 +22,7 @@ def floors() -> list[list[str]]:
     """The names of the rooms, and of the files outside of them, from the top floor down."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = project["tool"]["importlinter"]["contracts"]
-    (layers,) = (one["layers"] for one in contracts if one["id"] == "floors")
+    (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "floors")
     return [re.split(r"\s*[|:]\s*", layer) for layer in layers]
 
 

@@ -64,20 +64,20 @@ class NotebookProfile(Profile):
 
         Nothing is loaded from elsewhere.
         """
-        found = outline(self)
+        shown = outline(self)
         inputs = ", ".join(str(spec) for spec in self.inputs)
         about = f"input {inputs} · convention {self.convention.name} · {self.convention.unit}"
         sums = [
             [_cell(escape(total.label), "left"), _cell(f"<b>{escape(total.text)}</b>", "left")]
             for total in heading.sums(self)
         ]
-        rest = ".to_dataframe() has every row" if found.chosen else ""
+        rest = ".to_dataframe() has every row" if shown.chosen else ""
         notes = [*heading.not_counted(self), rest]
         return "".join(
             (
                 f'<div class="dualcost"><style>{STYLE}</style>',
                 f"<b>{escape(heading.title(self))}</b><br><small>{escape(about)}</small>",
-                _layers(self, found.entries),
+                _layers(self, shown.entries),
                 _table([], sums),
                 *(f"<small>{escape(note)}</small><br>" for note in notes if note),
                 "</div>",
