@@ -54,7 +54,7 @@ def calibrate(
     measuring_s = max(LEAST_MEASURING_S, budget_s - STARTING_S - FITTING_S)
     heard = _Heard()
     request = {"budget_s": measuring_s, "seed": seed}
-    for event in process.events("dualcost.lab.child.probing", request, threads=1):
+    for event in process.events("dualcost.lab.child.calibrate", request, threads=1):
         if "machine" in event:
             heard.machine = Machine.from_json(event["machine"])
             heard.peaks = event["peaks"]

@@ -115,7 +115,7 @@ def _heard(
     race = Race(contenders, conditions)
     machine: Machine | None = None
     ran: list[tuple[Step, ...]] = []
-    for event in process.events("dualcost.lab.child.kernels", race.to_json(), conditions.threads):
+    for event in process.events("dualcost.lab.child.explain", race.to_json(), conditions.threads):
         if "stage" in event:
             watch(contest.Progress(event["stage"]))
         elif "machine" in event:

@@ -6,7 +6,7 @@ oneDNN's verbose mode prints a line for each primitive that it runs (oneDNN Deve
     onednn_verbose,v1,primitive,exec,cpu,PRIMITIVE,IMPLEMENTATION,KIND,
     src:f32:a:blocked:aBcd16b::f0 wei:…,ATTRIBUTES,AUXILIARY,PROBLEM,MILLISECONDS
 
-`child/kernels.py` lets a model run and sends its steps with these lines.
+`child/explain.py` lets a model run and sends its steps with these lines.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Step:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Step:
-        """Read what `child/kernels.py` says of one op."""
+        """Read what `child/explain.py` says of one op."""
         step = cls(event["path"], event["op"], event["seconds"])
         facts = event.get("convolution")
         if facts is None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from dualcost.cli import run
 from dualcost.errors import ExitCode, UnmeasuredError
-from dualcost.lab.child import kernels
+from dualcost.lab.child import explain
 from dualcost.lab.onednn import (
     BRGEMM,
     GEMM,
@@ -229,8 +229,8 @@ def test_what_ran_has_the_macs_that_torch_counts(model: str) -> None:
     )
     expected = counted(network, floats(1, 3, 16, 16))
     image = torch.rand(1, 3, 16, 16)
-    with torch.inference_mode(), kernels._paths(network) as running:
-        events = kernels._forward(lambda: network(image), running, verbose=True)
+    with torch.inference_mode(), explain._paths(network) as running:
+        events = explain._forward(lambda: network(image), running, verbose=True)
     steps = [Step.from_event(one) for one in events]
     assert sum(step.macs for step in steps) == expected
     assert [step.path for step in steps if step.kernel] == ["0", "1", "2"]
@@ -243,7 +243,7 @@ def race() -> Race:
 
 
 def first_event(race: Race) -> Callable[[], object]:
-    return lambda: next(kernels.events(race))
+    return lambda: next(explain.events(race))
 
 
 def test_a_torch_without_onednn_is_one_clear_line(

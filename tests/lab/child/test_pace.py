@@ -12,8 +12,8 @@ import psutil
 import pytest
 import torch
 
+from dualcost.lab.child.calibrate import ENOUGH, LEAST_OPS, Runs, in_passes, interleaved
 from dualcost.lab.child.pace import FIRST, Pace
-from dualcost.lab.child.probing import ENOUGH, LEAST_OPS, Runs, in_passes, interleaved
 from dualcost.lab.measurement import QUIET
 
 

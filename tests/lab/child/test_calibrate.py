@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dualcost.lab.child import probing
+from dualcost.lab.child import calibrate
+from dualcost.lab.child.calibrate import FORMATS, Bench, Known, Link, Runner
 from dualcost.lab.child.chains import chains
 from dualcost.lab.child.pace import Pace
 from dualcost.lab.child.probes import Probe
-from dualcost.lab.child.probing import FORMATS, Bench, Known, Link, Runner
 from dualcost.latency.workload import workload
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.lowering import convolution_op
@@ -19,7 +19,7 @@ from dualcost.rewrite.lowering import convolution_op
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     """With so little memory that it is used again and again."""
-    monkeypatch.setattr(probing, "POOL", 1 << 18)
+    monkeypatch.setattr(calibrate, "POOL", 1 << 18)
     return Bench(l2_bytes=1 << 16)
 
 

@@ -1,6 +1,6 @@
 """A process that lets models run and passes on what oneDNN says about it, op by op.
 
-    python -P -m dualcost.lab.child.kernels < race.json
+    python -P -m dualcost.lab.child.explain < race.json
 
 oneDNN prints to the standard output of its process, past Python's: hence a process of its own. It
 says on its standard output, one JSON object a line:

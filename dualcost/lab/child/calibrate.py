@@ -1,6 +1,6 @@
 """The program that measures single ops in the state in which a network runs them.
 
-`python -m dualcost.lab.child.probing` runs in a process that `lab/calibrate.py` starts, reads
+`python -m dualcost.lab.child.calibrate` runs in a process that `lab/calibrate.py` starts, reads
 {"budget_s": …, "seed": …} and writes JSON lines. An op's input has just been written by the op
 before it; its code has run before; its weights come from memory, and once more from the last-level
 cache, as no network of some size keeps them in a core's own. Before and after it the pace of the
