@@ -21,6 +21,8 @@ from dualcost.gate.config import read
 from dualcost.library import networks as library
 from dualcost.rewrite.request import Rewrite
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 CONFIG = """\
 [models.res]
 target = "resnet18"

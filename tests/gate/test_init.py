@@ -19,6 +19,8 @@ from dualcost.gate.init import roomy
 from dualcost.library import networks as library
 from dualcost.network.network import UNKNOWN
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 @quickly
 @given(

@@ -18,6 +18,8 @@ from dualcost.gate import lockfile as lock
 from dualcost.gate.lockfile import Acceptance, Lock
 from dualcost.gate.snapshot import Snapshot
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def locked(*snapshots: Snapshot) -> Lock:
     return Lock({one.model: one for one in snapshots})

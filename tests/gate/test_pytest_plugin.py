@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import in_a_process
 
 from dualcost.errors import UsageError
 from dualcost.pytest_plugin import Costed
+
+pytestmark = pytest.mark.usefixtures("warm_python")
 
 TESTS = """
 import pytest
@@ -90,7 +93,7 @@ def test_pytest_starts_without_anything_heavy() -> None:
         "heavy = {'torch', 'numpy', 'sympy', 'typer', 'rich', 'dualcost.costs.profile'}; "
         "print(heavy & {*sys.modules})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = in_a_process("-c", code)
     assert done.stdout.splitlines()[-1] == "set()"
 
 

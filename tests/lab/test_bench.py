@@ -33,6 +33,8 @@ from dualcost.lab.race import EAGER, GRAPH, Contender, Variant, field_of
 from dualcost.library.networks import specs
 from dualcost.nn.here import here
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 SCHEMA = json.loads((Path(dualcost.__file__).parent / "render" / "bench.schema.json").read_text())
 MODELS = """
 import os, signal, sys

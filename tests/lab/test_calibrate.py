@@ -23,6 +23,8 @@ from dualcost.network.network import TensorSpec
 from dualcost.nn.here import here
 from dualcost.nn.trace.trace import trace
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 @pytest.fixture(scope="module")
 def planned() -> list[Probe]:

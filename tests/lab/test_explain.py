@@ -32,6 +32,8 @@ from dualcost.rewrite.lowering import executed
 from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rewrite import rewrite
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 SITE = ConvSite(
     M=64, N=64, kernel=(3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1),
     groups=1, bias=True, transposed=False, in_size=(56, 56), out_size=(56, 56), batch=1,

@@ -31,6 +31,8 @@ from dualcost.paper.tables import printed_rows, row
 from dualcost.render.paper.latency import latency_csv, latency_json, latency_sheets
 from dualcost.render.paper.tables import sheet_markdown, sheets_text
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 CELLS = {
     fields["id"]: fields
     for fields in csv.DictReader(io.StringIO((ROOT / "dualcost/paper/tables.csv").read_text()))

@@ -20,6 +20,8 @@ from dualcost.library import networks as library
 from dualcost.render.glyphs import CELLS, aligned, bar, encodable, guides, shortened
 from dualcost.views.listing import listing
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 DUAL = ("--conv", "dual", "--G", "4")
 ASKED = [
     ("resnet50",),

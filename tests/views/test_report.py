@@ -33,6 +33,8 @@ from dualcost.views.report import report
 from dualcost.views.substitution import substitutions
 from dualcost.views.tree import Branch, frontier, module_tree
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 CALIBRATION = linear_calibration()
 SIDES = ("before", "after")
 REWRITES = [

@@ -30,6 +30,8 @@ from dualcost.lab.onednn import (
 from dualcost.lab.race import Contender, Race
 from dualcost.latency import calibration
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 # As oneDNN 3.13.3 printed them on an AVX-512 processor: 64 channels in 8 groups and in 32, 56×56.
 HEAD = "onednn_verbose,v1,primitive,exec,cpu,"
 JIT_LINES = [

@@ -25,6 +25,8 @@ from dualcost.nn.sources.sources import find
 from dualcost.nn.trace.trace import trace
 from dualcost.rewrite.request import Rewrite
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 class Shares(nn.Module):
     """A layer that runs twice, one that shares its weight, and a parameter that never runs."""

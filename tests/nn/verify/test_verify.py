@@ -29,6 +29,8 @@ from dualcost.nn.verify.witnesses import FVCORE, NUMEL, TORCH, Witness
 from dualcost.process import Event
 from dualcost.rewrite.request import Rewrite
 
+pytestmark = pytest.mark.usefixtures("warm_python")
+
 
 def checked(
     model: nn.Module,
