@@ -30,6 +30,11 @@ LESS_TIME = {
     "--measure": "--budget 1s",
     "paper latency": "--budget 1s --device cpu",
 }
+# networks of full size are measured; tests/lab and tests/paper measure tiny ones
+LONG = (
+    *("dualcost bench resnet50", "dualcost bench vgg16", "dualcost calibrate", "dualcost explain"),
+    "dualcost paper latency",
+)
 MODEL = """
 from torch import nn
 
@@ -95,7 +100,13 @@ def prepare(example: str, folder: Path, command: Command) -> None:
 
 
 @pytest.mark.usefixtures("uncounted", "warm_python")
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(example, marks=[pytest.mark.second_tier] * example.startswith(LONG))
+        for example in EXAMPLES
+    ],
+)
 def test_an_example_runs(
     example: str, folder: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
