@@ -57,7 +57,7 @@ def main(models: dict[str, str]) -> None:
         reach = fit(network, Wish(budgets([f"{metric}=1" for metric in SHARES])), KINDS, rule=rule)
         limits = []
         for reading, (metric, share) in zip(reach.reach, SHARES.items(), strict=True):
-            before = METRICS[metric].of(known.base)
+            before = METRICS[metric].of(known.base.whole_before)
             limits.append(f"{metric} <= {before - (before - reading.value) * share // 100}")
         wish = Wish(budgets(limits))
         found = fit(network, wish, KINDS, rule=rule)

@@ -55,7 +55,7 @@ class Costed:
 
         found = Appraisal(
             snapshot(self.profile, self.profile.network, self.profile.network),
-            {"": metrics.measured(self.profile.unrewritten)},
+            {"": metrics.measured(self.profile.whole_before)},
         )
         return hold(found, [_limit(name, limit) for name, limit in limits.items()])
 
@@ -70,13 +70,15 @@ class Costed:
 
 
 def _limit(name: str, text: str | int) -> Limit:
+    from dualcost.costs.metrics import KEPT, Better
     from dualcost.gate import metrics
     from dualcost.gate.limit import ERROR, Limit
 
-    known = (*metrics.METRICS, *metrics.REDUCTIONS)
+    known = (*KEPT, *metrics.REDUCTIONS)
     name = name.replace("reduction_", metrics.REDUCTION).replace("_", "-")
-    found = metrics.quantity(metrics.check(name, known), text)
-    low, high = (found, None) if name.startswith(metrics.REDUCTION) else (None, found)
+    name = metrics.check(name, known)
+    found = metrics.quantity(name, text)
+    low, high = (found, None) if metrics.better(name) is Better.MORE else (None, found)
     return Limit(name, high, low, ERROR, message="", against="", threads=1, line=0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from fractions import Fraction
 from math import ceil
 
@@ -15,14 +16,39 @@ from dualcost.errors import UsageError
 SCALES: dict[str, int] = {"1": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 UNIT_NAMES = ("auto", *SCALES)
 MEBI = 2**20
-# What a quantity that users write may end in: its dimension, and how many of the canonical unit.
-COUNT, BYTES = "count", "bytes"
-SUFFIXES: dict[str, tuple[str, int]] = {
-    "": (COUNT, 1),
-    **{prefix: (COUNT, scale) for prefix, scale in SCALES.items() if scale > 1},
-    "B": (BYTES, 1),
-    **{f"{prefix}B": (BYTES, scale) for prefix, scale in SCALES.items() if scale > 1},
-    **{f"{prefix}iB": (BYTES, 1024 ** (n + 1)) for n, prefix in enumerate("KMGT")},
+
+
+class Unit(StrEnum):
+    """What a quantity is given in, in memory and in JSON."""
+
+    COUNT = "count"
+    BYTES = "bytes"
+    SHARE = "share"  # of one
+    SECONDS = "seconds"
+
+    def text(self, value: Fraction | float) -> str:
+        """A value as people read it: "19.00 M", "48.00 MiB", "28.29 %", "-41.21 ms"."""
+        sign = "-" if value < 0 else ""
+        size = Fraction(-value if value < 0 else value)
+        match self:
+            case Unit.COUNT:
+                return f"{sign}{count(int(size))}"
+            case Unit.BYTES:
+                return f"{sign}{memory(int(size))}"
+            case Unit.SHARE:
+                # none of its two decimals says nothing
+                return f"{sign}{float(100 * size):.2f}".rstrip("0").rstrip(".") + " %"
+            case Unit.SECONDS:
+                return f"{sign}{duration(float(size))}" if size else "0 s"
+
+
+# What a quantity that users write may end in, and how many of the canonical unit that is.
+SUFFIXES: dict[str, tuple[Unit, int]] = {
+    "": (Unit.COUNT, 1),
+    **{prefix: (Unit.COUNT, scale) for prefix, scale in SCALES.items() if scale > 1},
+    "B": (Unit.BYTES, 1),
+    **{f"{prefix}B": (Unit.BYTES, scale) for prefix, scale in SCALES.items() if scale > 1},
+    **{f"{prefix}iB": (Unit.BYTES, 1024 ** (n + 1)) for n, prefix in enumerate("KMGT")},
 }
 _QUANTITY = re.compile(r"(\d[\d,_]*(?:\.\d+)?(?:e\d{1,2})?)\s*([A-Za-z]*)")
 
@@ -84,19 +110,19 @@ def memory(nbytes: int) -> str:
     return f"{scaled:,.{max(0, 4 - whole_digits)}f} {prefix}B"
 
 
-def no_less(least: Fraction, dimension: str = COUNT) -> str:
+def no_less(least: Fraction, unit: Unit = Unit.COUNT) -> str:
     """A limit in three significant digits that reads back as no less: "2.91 G", "48.0 MiB"."""
     scales = (
         {"TiB": 2**40, "GiB": 2**30, "MiB": MEBI, "KiB": 2**10, "B": 1}
-        if dimension == BYTES
+        if unit is Unit.BYTES
         else {**dict(reversed([*SCALES.items()][1:])), "": 1}
     )
-    unit, scale = next((u, s) for u, s in scales.items() if least >= s or s == 1)
+    suffix, scale = next((u, s) for u, s in scales.items() if least >= s or s == 1)
     before_point = len(str(int(least / scale)))
     step = Fraction(10) ** min(0, before_point - 3) if scale > 1 else Fraction(1)
     rounded = ceil(least / scale / step) * step
     decimals = max(0, 3 - before_point) if scale > 1 else 0
-    return f"{float(rounded):.{decimals}f} {unit}".strip()
+    return f"{float(rounded):.{decimals}f} {suffix}".strip()
 
 
 def duration(seconds: float) -> str:
@@ -161,8 +187,8 @@ def parse_size(text: str) -> tuple[int, ...]:
     return dims
 
 
-def parse_quantity(text: str) -> tuple[Fraction, str]:
-    """Read "20M" or "48 MiB" exactly: (20000000, COUNT) or (50331648, BYTES).
+def parse_quantity(text: str) -> tuple[Fraction, Unit]:
+    """Read "20M" or "48 MiB" exactly: (20000000, Unit.COUNT) or (50331648, Unit.BYTES).
 
     Raises:
         UsageError: it is not a positive number, or the unit is unknown.
@@ -174,8 +200,8 @@ def parse_quantity(text: str) -> tuple[Fraction, str]:
     if suffix not in SUFFIXES:
         known = " ".join(filter(None, SUFFIXES))
         raise UsageError(f"{text!r} has the unknown unit {suffix}", f"units: {known}")
-    dimension, scale = SUFFIXES[suffix]
-    return Fraction(number.replace(",", "").replace("_", "")) * scale, dimension
+    unit, scale = SUFFIXES[suffix]
+    return Fraction(number.replace(",", "").replace("_", "")) * scale, unit
 
 
 def parse_percent(text: str) -> Fraction:

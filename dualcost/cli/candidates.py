@@ -99,9 +99,9 @@ def axes(incomplete: str) -> Words:
 
 def metrics(incomplete: str) -> Words:
     """What may be limited."""
-    from dualcost.gate.metrics import METRICS
+    from dualcost.costs.metrics import KEPT
 
-    return _names(METRICS)
+    return _names(KEPT)
 
 
 def variables(incomplete: str) -> Words:

@@ -15,6 +15,7 @@ from functools import cached_property
 from math import gcd, prod
 from typing import Any
 
+from dualcost.costs.metrics import CLOSED
 from dualcost.costs.sums import Sum, Term
 from dualcost.errors import UsageError
 from dualcost.kinds.kinds import kind
@@ -28,7 +29,8 @@ from dualcost.network.symbolic import SymbolicNetwork, admit
 from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rewrite import Replacement, rewrite
 
-METRICS = {"macs": "MACs", "params": "parameters"}
+# those that a form is written for; what is not stored follows from them
+FORMS = {name: metric for name, metric in CLOSED.items() if metric.stored}
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,21 @@ class ClosedForm:
         fits = (n for n in range(1, bound + 1) if bound % n == 0)
         return tuple(n for n in fits if all(g.holds({self.letter: n}) for g in guards))
 
+    @cached_property
+    def sums(self) -> dict[str, Sum]:
+        """Each metric in closed form, by name; FLOPs only where they are twice the MACs."""
+        flops = {} if self.convention.operations else {"flops": self.macs.times(2)}
+        return {"macs": self.macs, **flops, "params": self.params}
+
     def sum(self, metric: str) -> Sum:
-        """The closed form of "macs" or "params".
+        """The closed form of a metric.
 
         Raises:
             UsageError: there is none of that metric.
         """
-        if metric not in METRICS:
-            raise UsageError(f"{metric} has no closed form", f"one of {', '.join(METRICS)}")
-        found: Sum = getattr(self, metric)
-        return found
+        if metric not in self.sums:
+            raise UsageError(f"{metric} has no closed form", f"one of {', '.join(self.sums)}")
+        return self.sums[metric]
 
     def at(self, **sizes: int) -> Cost:
         """MACs and parameters at these sizes, to the integer.

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Self
 
 from dualcost.costs.memory import peak
+from dualcost.costs.metrics import Whole
 from dualcost.latency.estimate import Prediction, Timing
 from dualcost.network.cost import CONVENTIONS, Convention, Cost, ratio
 from dualcost.network.network import (
@@ -149,6 +150,26 @@ class Profile:
         return _sum(row.after for row in self.rows)
 
     @cached_property
+    def whole_before(self) -> Whole:
+        """The network as it is, with what only a whole network has: metrics are read from it."""
+        return self._whole(0, self.before, self.frozen)
+
+    @cached_property
+    def whole_after(self) -> Whole:
+        """The same as rewritten."""
+        return self._whole(1, self.after, self.frozen_after)
+
+    def _whole(self, side: int, cost: Cost, frozen: int) -> Whole:
+        times = (self.latency.before, self.latency.after) if self.latency else None
+        return Whole(
+            cost,
+            peak_bytes=self.peak[side].nbytes,
+            frozen=frozen,
+            unknown_ops=sum(self.unknown.values()),
+            seconds=times[side].seconds if times else None,
+        )
+
+    @cached_property
     def totals(self) -> dict[str, tuple[Cost, Cost]]:
         """Before and after for each of TOTALLED that the network has."""
         return {
@@ -241,11 +262,12 @@ def _rows(
     gone = frozenset(index for replacement in replacements for index in replacement.ops)
     before = _costs(network, convention, frozenset())
     after = _costs(network, convention, gone)
-    at_end = {replacement.ops[-1]: replacement for replacement in replacements}
-    built: set[tuple[str, ...]] = set()
+    in_order = sorted(replacements, key=lambda replacement: replacement.ops[-1])
+    costed = zip(in_order, replaced_costs(network, in_order, convention), strict=True)
+    at_end = {replacement.ops[-1]: (replacement, cost) for replacement, cost in costed}
     for index, op in enumerate(network.ops):
         if index in at_end:
-            yield from _replaced_rows(network, at_end[index], convention, before, built)
+            yield from _replaced_rows(network, *at_end[index], before)
         elif index not in gone:
             yield _kept_row(op, index, before[index], after[index])
 
@@ -274,23 +296,29 @@ def _costs(network: Network, convention: Convention, gone: frozenset[int]) -> li
     ]
 
 
-def _recipe_cost(
-    network: Network, replacement: Replacement, op: Op, convention: Convention, new: bool
-) -> Cost:
-    """What a replaced site costs at its last op; its weights only where they are `new`."""
-    recipe = replacement.cost
-    weight = op.parameters[0]
-    itemsize = next(p.itemsize for p in network.parameters if p.name == weight)
-    scratch = replacement.kind.scratch(replacement.site, replacement.divisor)
-    params = recipe.params if new else 0
-    return Cost(
-        macs=recipe.macs if CONVOLUTION in convention.groups else 0,
-        params=params,
-        traffic=recipe.traffic * op.itemsize,
-        operations=recipe.operations if convention.recipes else 0,
-        weight_bytes=params * itemsize,
-        activation_bytes=op.allocated + scratch * op.itemsize,
-    )
+def replaced_costs(
+    network: Network, replacements: Iterable[Replacement], convention: Convention
+) -> Iterator[Cost]:
+    """What each replaced site costs, in order of execution; a module that runs twice is built once.
+
+    With the other rows of a profile these add up to the network.
+    """
+    itemsizes = {parameter.name: parameter.itemsize for parameter in network.parameters}
+    built: set[tuple[str, ...]] = set()
+    for replacement in replacements:
+        recipe, op = replacement.cost, network.ops[replacement.ops[-1]]
+        scratch = replacement.kind.scratch(replacement.site, replacement.divisor)
+        weights = tuple(name for i in replacement.ops for name in network.ops[i].parameters)
+        params = 0 if weights in built else recipe.params
+        built.add(weights)
+        yield Cost(
+            macs=recipe.macs if CONVOLUTION in convention.groups else 0,
+            params=params,
+            traffic=recipe.traffic * op.itemsize,
+            operations=recipe.operations if convention.recipes else 0,
+            weight_bytes=params * itemsizes[op.parameters[0]],
+            activation_bytes=op.allocated + scratch * op.itemsize,
+        )
 
 
 def _kept_row(op: Op, index: int, before: Cost, after: Cost) -> Row:
@@ -327,9 +355,8 @@ def _kind_of(site: ConvSite) -> str:
 def _replaced_rows(
     network: Network,
     replacement: Replacement,
-    convention: Convention,
+    after: Cost,
     costs: Sequence[Cost],
-    built: set[tuple[str, ...]],
 ) -> Iterator[Row]:
     """The convolution that stands for the replaced ones, then what else left with a block."""
     groups: dict[str, list[int]] = {}
@@ -337,10 +364,6 @@ def _replaced_rows(
         groups.setdefault(network.ops[index].group, []).append(index)
     site = replacement.site
     last = network.ops[replacement.ops[-1]]
-    # a module that runs twice is built once
-    weights = tuple(name for index in replacement.ops for name in network.ops[index].parameters)
-    after = _recipe_cost(network, replacement, last, convention, new=weights not in built)
-    built.add(weights)
     convolutions = groups.pop(CONVOLUTION)
     yield Row(
         path=replacement.path,

@@ -64,6 +64,13 @@ class Sum:
         constants = tuple(replace(term, share=0) for term in self.terms)
         return Sum(constants).expression
 
+    def times(self, factor: int) -> Sum:
+        """So many of it."""
+        terms = (
+            replace(t, constant=factor * t.constant, share=factor * t.share) for t in self.terms
+        )
+        return Sum(tuple(terms), self.letter)
+
     def per_size(self, term: Term) -> Expression:
         """What one application of the filters of a term costs: constant + share/G."""
         return term.constant + (term.share / symbol(self.letter) if self.letter else 0)

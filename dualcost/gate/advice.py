@@ -10,16 +10,15 @@ from dualcost.errors import UsageError
 from dualcost.gate.appraisal import of_profile
 from dualcost.gate.budget import FAIL, Verdict, judge
 from dualcost.gate.config import Model
-from dualcost.gate.metrics import dimension, said
+from dualcost.gate.metrics import OF_LAYERS, said, unit
 from dualcost.library import networks as library
 from dualcost.network.cost import Convention, convention
 from dualcost.network.network import Network
 from dualcost.search.fit.budget import budgets as parsed
 from dualcost.search.fit.fit import fit
 from dualcost.search.fit.fitted import LAYERS, Fitted, Wish
-from dualcost.units import BYTES
+from dualcost.units import Unit
 
-FITTED = ("params", "macs", "flops", "weight-bytes", "traffic")
 KINDS = (("dual",), ("dual", "group"))  # the second where the first is not enough
 NAMED = 3  # layers of one kind that are named; the others are counted
 
@@ -41,7 +40,7 @@ def wanted(verdicts: Sequence[Verdict]) -> tuple[Wanted, ...]:
     lowest: dict[str, Wanted] = {}
     missed = False
     for one in verdicts:
-        if one.metric in FITTED and one.bound == "max" and not one.layers:
+        if one.metric in OF_LAYERS and one.bound == "max" and not one.layers:
             missed = missed or not one.passed
             asked = Wanted(one.metric, floor(one.limit), int(one.now))
             known = lowest.get(one.metric, asked)
@@ -101,7 +100,7 @@ def _all_in_all(model: Model, found: Fitted, announce: library.Announce) -> str:
 
 
 def _unit(metric: str) -> str:
-    return " B" if dimension(metric) == BYTES else ""
+    return " B" if unit(metric) is Unit.BYTES else ""
 
 
 def _sites(found: Fitted) -> str:

@@ -99,10 +99,10 @@ def of_profile(
     Raises:
         DualcostError: what it is compared with cannot be found or run.
     """
-    references = {"": metrics.measured(costed.unrewritten)}
+    references = {"": metrics.measured(costed.whole_before)}
     for target in model.references:
         other = library.load(target, model.inputs, None, announce)
-        references[target] = metrics.measured(profile(other, None, costed.convention))
+        references[target] = metrics.measured(profile(other, None, costed.convention).whole_before)
     return Appraisal(snapshot(costed, model.name, model.target), references)
 
 

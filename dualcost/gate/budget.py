@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from dualcost.costs.metrics import KEPT, Better
 from dualcost.errors import UsageError
 from dualcost.gate import culprit, metrics
 from dualcost.gate.appraisal import Appraisal, Time, time_key
@@ -133,7 +134,7 @@ def _explained(verdict: Verdict, now: Snapshot) -> Verdict:
     """Where no number is too large, the ops are to blame that have none."""
     if not verdict.uncertain:
         return verdict
-    return replace(verdict, culprits=culprit.of_model("unknown-ops", now, None, Fraction(0)))
+    return replace(verdict, culprits=culprit.of_model(metrics.UNKNOWN_OPS, now, None, Fraction(0)))
 
 
 def _limited(limit: Limit, found: Appraisal, base: Snapshot | None) -> Iterator[Verdict]:
@@ -142,7 +143,7 @@ def _limited(limit: Limit, found: Appraisal, base: Snapshot | None) -> Iterator[
         if edge is None:
             continue
         # a lower bound of a count is an upper bound of what is saved of it
-        heavy = (bound == "min") == limit.metric.startswith(metrics.REDUCTION)
+        heavy = (bound == "max") == (metrics.better(limit.metric) is Better.LESS)
         partial = heavy and found.snapshot.partial and metrics.bounded(limit.metric)
         passed = not partial and (now <= edge if bound == "max" else now >= edge)
         yield Verdict(
@@ -171,7 +172,7 @@ def _too_much(
     if metric.startswith(metrics.REDUCTION):
         metric = metric.removeprefix(metrics.REDUCTION)
         most = (1 - edge) * found.references[limit.against][metric]
-    if metric not in metrics.METRICS:  # of a latency no layer is to blame
+    if metric not in KEPT:  # of a latency no layer is to blame
         return ()
     return culprit.of_model(metric, found.snapshot, base, found.snapshot.metrics[metric] - most)
 
@@ -184,7 +185,7 @@ def _value(
     if name in metrics.LATENCIES:
         time = found.times.get(time_key(limit), Time(0.0, None, ""))
         return time.seconds, time.before_s, time.about
-    if name in metrics.METRICS:
+    if name in KEPT:
         return found.snapshot.metrics[name], base.metrics.get(name) if base else None, ""
     metric = name.removeprefix(metrics.REDUCTION)
     whole = found.references[limit.against][metric]
@@ -235,9 +236,10 @@ def _of_layers(
 ) -> Iterator[Verdict]:
     """The sum of the layers against a limit, or the worst of them."""
     metric = limit.metric
-    values = [metrics.of_layer(layer.cost, metric) for layer in layers]
+    of = KEPT[metric].of_cost
+    values = [of(layer.cost) for layer in layers]
     known = base is not None and culprit.knows(base, metric) and asked.sum
-    total = sum(metrics.of_layer(layer.cost, metric) for layer in before) if known else None
+    total = sum(of(layer.cost) for layer in before) if known else None
     for bound, edge in (("max", limit.high), ("min", limit.low)):
         if edge is None:
             continue

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dualcost.gate.metrics import LAYER_METRICS, of_layer
+from dualcost.costs.metrics import KEPT
+from dualcost.gate.metrics import OF_LAYERS, UNKNOWN_OPS
 from dualcost.gate.snapshot import LayerCost, Snapshot
 
 MOST = 5  # that are named
@@ -42,10 +43,10 @@ def of_model(
     """
     if metric == "peak-activations":
         return (Culprit(now.peak_at, now.metrics[metric], grew=False),)
-    if metric == "unknown-ops":
+    if metric == UNKNOWN_OPS:
         return _most(now.unknown.items())
     metric = STAND_INS.get(metric, metric)
-    if metric not in LAYER_METRICS:
+    if metric not in OF_LAYERS:
         return ()
     grew = grown(metric, now.layers, base, over) if base and knows(base, metric) else ()
     return grew or largest(metric, now.layers)
@@ -53,17 +54,17 @@ def of_model(
 
 def knows(base: Snapshot, metric: str) -> bool:
     """Whether the layers of a baseline have a metric: those of a lock file have two."""
-    return sum(of_layer(layer.cost, metric) for layer in base.layers) == base.metrics.get(metric)
+    of = KEPT[metric].of_cost
+    return sum(of(layer.cost) for layer in base.layers) == base.metrics.get(metric)
 
 
 def grown(
     metric: str, layers: Sequence[LayerCost], base: Snapshot, over: Fraction
 ) -> tuple[Culprit, ...]:
     """The layers that grew most, until they make up for what is too much."""
-    before = {layer.path: of_layer(layer.cost, metric) for layer in base.layers}
-    growth = {
-        layer.path: of_layer(layer.cost, metric) - before.get(layer.path, 0) for layer in layers
-    }
+    of = KEPT[metric].of_cost
+    before = {layer.path: of(layer.cost) for layer in base.layers}
+    growth = {layer.path: of(layer.cost) - before.get(layer.path, 0) for layer in layers}
     return tuple(_until(_most(growth.items(), grew=True), over))
 
 
@@ -78,7 +79,7 @@ def _until(found: Sequence[Culprit], over: Fraction) -> Iterator[Culprit]:
 
 def largest(metric: str, layers: Sequence[LayerCost]) -> tuple[Culprit, ...]:
     """The layers that have most."""
-    return _most((layer.path, of_layer(layer.cost, metric)) for layer in layers)
+    return _most((layer.path, KEPT[metric].of_cost(layer.cost)) for layer in layers)
 
 
 def _most(amounts: Iterable[tuple[str, int]], grew: bool = False) -> tuple[Culprit, ...]:

@@ -83,9 +83,9 @@ def start(
     found: list[Start] = []
     for target in targets:
         network = library.load(target, inputs, None, announce)
-        known = metrics.measured(profile(network, rewrite, CONVENTIONS["torch"]))
+        known = metrics.measured(profile(network, rewrite, CONVENTIONS["torch"]).whole_after)
         now = {name: known[name] for name in LIMITED}
-        if known["unknown-ops"]:
+        if known[metrics.UNKNOWN_OPS]:
             del now["macs"]  # a lower bound passes no maximum
         budgets = {name: roomy(name, value, headroom) for name, value in now.items()}
         name = _name(target, rewrite, {one.name for one in found})
@@ -98,7 +98,7 @@ def roomy(metric: str, value: int, headroom: Fraction) -> str:
 
     It reads back as no less than that, whatever was rounded.
     """
-    return units.no_less(value * (1 + headroom), metrics.dimension(metric))
+    return units.no_less(value * (1 + headroom), metrics.unit(metric))
 
 
 def _name(target: str, rewrite: Rewrite | None, taken: set[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from dualcost.costs.metrics import KEPT, Better
 from dualcost.gate import metrics
 from dualcost.toml import Section
 from dualcost.units import parse_percent
@@ -89,13 +90,13 @@ def read_layer_limits(table: Section) -> LayerLimits:
     Raises:
         UsageError: something in it does not fit.
     """
-    table.only("match", "sum", *metrics.LAYER_METRICS)
+    table.only("match", "sum", *metrics.OF_LAYERS)
     match = table.text("match")
     if not match:
         raise table.error("", "it does not say which layers", 'add match = "layer4.*"')
-    limits = tuple(read_limits(table, metrics.LAYER_METRICS, but=("match", "sum")))
+    limits = tuple(read_limits(table, metrics.OF_LAYERS, but=("match", "sum")))
     if not limits:
-        known = ", ".join(metrics.LAYER_METRICS)
+        known = ", ".join(metrics.OF_LAYERS)
         raise table.error("", f"{match} has no limit", f"add one of {known}")
     return LayerLimits(match, table.flag("sum", True), limits, table.file.line(table.key))
 
@@ -117,22 +118,32 @@ def read_limits(
         inner = [one for one in known if one.startswith(f"{name}.")]
         if inner and isinstance(value, dict):
             group = table.table(name)
-            group.named("metric", [one.partition(".")[2] for one in inner])
-            found = [_limit(group, f"{name}.{one}", one) for one in group.data]
+            names = [one.partition(".")[2] for one in inner]
+            found = [
+                _limit(group, f"{name}.{_metric(group, one, names)}", one) for one in group.data
+            ]
         else:
-            table.named("metric", known, only=name)
-            found = [_limit(table, name, name)]
+            found = [_limit(table, _metric(table, name, known), name)]
         yield from (limit for limit in found if limit.level != OFF)
 
 
+def _metric(table: Section, name: str, known: Sequence[str]) -> str:
+    """The metric that a key names, as files have it."""
+    metric = metrics.canonical(name)
+    if metric not in known:
+        table.named("metric", known, only=name)
+    return metric
+
+
 def _limit(table: Section, metric: str, name: str) -> Limit:
-    """One limit: a shorthand for its maximum (of a reduction, its minimum), or a table."""
+    """One limit: a shorthand for its maximum (its minimum, if more is better), or a table."""
     value = table.data[name]
     usual = WARN if metric in metrics.LATENCIES else ERROR
     line = table.file.line((*table.key, name))
     if not isinstance(value, dict):
         found = _quantity(table, metric, name)
-        low, high = (found, None) if metric.startswith(metrics.REDUCTION) else (None, found)
+        more = metrics.better(metric) is Better.MORE
+        low, high = (found, None) if more else (None, found)
         return Limit(metric, high, low, usual, "", "", 1, line)
     inner = table.table(name)
     extra: tuple[str, ...] = ("against",) if metric.startswith(metrics.REDUCTION) else ()
@@ -172,19 +183,19 @@ def read_allowance(table: Section, name: str) -> Allowance:
             "a latency of another run is no baseline",
             "a latency is compared with what runs beside it: give it a budget instead",
         )
-    table.named("metric", tuple(metrics.METRICS), only=name)
+    metric = _metric(table, name, tuple(KEPT))
     line = table.file.line((*table.key, name))
     if not isinstance(table.data[name], dict):
-        return Allowance(name, _percent(table, name), None, ERROR, "", line)
+        return Allowance(metric, _percent(table, name), None, ERROR, "", line)
     inner = table.table(name)
     inner.only("max-increase", "max-increase-abs", "level", "message")
     share = _percent(inner, "max-increase") if "max-increase" in inner.data else None
     absolute = (
-        _quantity(inner, name, "max-increase-abs") if "max-increase-abs" in inner.data else None
+        _quantity(inner, metric, "max-increase-abs") if "max-increase-abs" in inner.data else None
     )
     if share is None and absolute is None:
         raise inner.error("", f"{name} does not say how much", 'add max-increase = "0 %"')
-    return Allowance(name, share, absolute, _level(inner, ERROR), inner.text("message"), line)
+    return Allowance(metric, share, absolute, _level(inner, ERROR), inner.text("message"), line)
 
 
 def _level(table: Section, usual: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dualcost.costs.metrics import KEPT
 from dualcost.errors import UsageError
 from dualcost.gate import budget
 from dualcost.gate import lockfile as lock
@@ -12,7 +13,7 @@ from dualcost.gate.appraisal import Appraisal
 from dualcost.gate.budget import FAIL, Verdict
 from dualcost.gate.config import Config
 from dualcost.gate.lockfile import Lock
-from dualcost.gate.metrics import METRICS, check
+from dualcost.gate.metrics import check
 from dualcost.gate.snapshot import Snapshot
 from dualcost.gate.survey import survey
 from dualcost.library.networks import Announce
@@ -63,7 +64,7 @@ class Update:
             )
             found += [
                 Change(name, metric, old.get(metric), new.get(metric))
-                for metric in METRICS
+                for metric in KEPT
                 if old.get(metric) != new.get(metric)
             ]
         return tuple(found)
@@ -99,8 +100,7 @@ def update(
         )
     if accept and tighten:
         raise UsageError("--tighten only lowers: there is nothing to accept", "leave one out")
-    for name in accept:
-        check(name, tuple(METRICS))
+    accept = [check(name, tuple(KEPT)) for name in accept]
     exists = asked.baseline.exists()
     if tighten and not exists:
         raise UsageError(f"there is no {asked.baseline.name} to tighten", "run `dualcost lock`")

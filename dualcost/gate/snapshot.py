@@ -57,7 +57,7 @@ class Snapshot:
     @property
     def partial(self) -> bool:
         """An op ran that no rule counts: some metrics are lower bounds."""
-        return bool(self.metrics.get("unknown-ops"))
+        return bool(self.metrics.get(metrics.UNKNOWN_OPS))
 
     @cached_property
     def by_path(self) -> dict[str, Cost]:
@@ -118,7 +118,7 @@ def snapshot(profile: Profile, model: str, target: str) -> Snapshot:
         inputs=tuple(spec.word for spec in profile.inputs),
         convention=profile.convention.name,
         structure=_digest(profile),
-        metrics=metrics.measured(profile),
+        metrics=metrics.measured(profile.whole_after),
         layers=_layers(profile),
         peak_at=profile.peak[1].path or ROOT,
         unknown=profile.unknown,

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dualcost import units
+from dualcost.costs.metrics import COMPARED, METRICS
 from dualcost.network.cost import Cost
 from dualcost.render.profile import heading
 from dualcost.render.solve import headroom
@@ -93,10 +94,10 @@ def _budgets(fitted: Fitted) -> Table:
         table.add_row(*cells)
     limited = {reading.constraint.metric.name for reading in fitted.readings}
     costs = fitted.profile.before, fitted.profile.after
-    for label, metric in (("parameters", "params"), ("MACs", "macs")):
-        if metric not in limited:
-            shown = (units.count(getattr(cost, metric)) for cost in costs)
-            table.add_row(label, *shown, style="dim")
+    for metric in (METRICS["params"], METRICS["macs"]):
+        if metric.name not in limited:
+            shown = (metric.unit.text(metric.of_cost(cost)) for cost in costs)
+            table.add_row(metric.label, *shown, style="dim")
     return table
 
 
@@ -227,7 +228,7 @@ def _reading(reading: Reading) -> dict[str, Any]:
     return {
         "budget": constraint.text,
         "metric": constraint.metric.name,
-        "unit": "ns" if constraint.metric is LATENCY else constraint.metric.dimension,
+        "unit": "ns" if constraint.metric is LATENCY else constraint.metric.unit,
         "limit": constraint.limit,
         "value": reading.value,
         "headroom": reading.headroom,
@@ -248,4 +249,4 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def _cost(cost: Cost) -> dict[str, int]:
-    return {name: getattr(cost, name) for name in ("macs", "params", "traffic", "weight_bytes")}
+    return {one.key: one.of_cost(cost) for one in COMPARED.values() if one.adds_up}

@@ -13,7 +13,7 @@ from sympy import ceiling, floor, latex, pretty
 from sympy.printing.str import StrPrinter
 
 from dualcost import units
-from dualcost.costs.closedform import METRICS, ClosedForm
+from dualcost.costs.closedform import FORMS, ClosedForm
 from dualcost.costs.sums import Sum
 from dualcost.render.terminal import plain_table
 from dualcost.version import __version__
@@ -35,10 +35,10 @@ def title(form: ClosedForm) -> str:
 def form_text(form: ClosedForm, share: Fraction, width: int) -> RenderableType:
     """The forms, where they hold, what they tend to, and what the values of G make of them."""
     parts: list[RenderableType] = [Text(title(form), style="bold"), _facts(form), ""]
-    for metric, name in METRICS.items():
-        sign = "≥" if form.partial and metric == "macs" else "="
-        parts += [_equation(f"{name} {sign} ", form.sum(metric), width)]
-        parts += [""] if metric == "macs" else []
+    for name, metric in FORMS.items():
+        sign = "≥" if form.partial and metric.bounded else "="
+        parts += [_equation(f"{metric.label} {sign} ", form.sum(name), width), ""]
+    parts.pop()
     if form.letter:
         parts += ["", _values(form), "", _pairs(_conclusions(form, share))]
     return Group(*parts)
@@ -135,12 +135,13 @@ def one_line(expression: Any) -> str:
 def _values(form: ClosedForm) -> Table:
     """The counts at every G that divides the channels, and what they tend to."""
     table = plain_table()
-    for heading in (form.letter, "MACs", "ratio", "params", "ratio", "doubling saves"):
+    titles = [title for metric in FORMS.values() for title in (metric.title, "ratio")]
+    for heading in (form.letter, *titles, "doubling saves"):
         table.add_column(heading, justify="right")
     rows: list[tuple[str, int | None]] = [(str(n), n) for n in form.divisors]
     for label, divisor in (*rows, ("→ ∞", None)):
         cells = []
-        for metric in METRICS:
+        for metric in FORMS:
             count, ratio = form.numbers(metric, divisor)
             cells += [units.count(count), "" if ratio is None else f"{float(ratio):.3f}"]
         saved = form.macs.saving(divisor, form.given) if divisor else None
@@ -155,15 +156,15 @@ def _conclusions(form: ClosedForm, share: Fraction) -> list[tuple[str, str]]:
     lines = []
     if form.given:
         lines.append(("at", ", ".join(f"{name} = {size}" for name, size in form.given.items())))
-    falls = ((name, form.fall(metric)) for metric, name in METRICS.items())
-    slopes = [f"{name} −{float(fall):.4g}/{form.letter}²" for name, fall in falls if fall]
+    falls = ((metric.label, form.fall(name)) for name, metric in FORMS.items())
+    slopes = [f"{label} −{float(fall):.4g}/{form.letter}²" for label, fall in falls if fall]
     lines.append((f"d ratio/d{form.letter}", ", ".join(slopes) or "0"))
-    return [*lines, *(("knee", _knee(form, metric, share)) for metric in METRICS)]
+    return [*lines, *(("knee", _knee(form, metric, share)) for metric in FORMS)]
 
 
 def _knee(form: ClosedForm, metric: str, share: Fraction) -> str:
     """The G beyond which another doubling saves less than a share of the cost at that G."""
-    letter, name = form.letter, METRICS[metric]
+    letter, name = form.letter, FORMS[metric].label
     percent = units.percent(float(share))
     knee = form.sum(metric).knee(share, form.given)
     if knee is None:
@@ -177,9 +178,9 @@ def _knee(form: ClosedForm, metric: str, share: Fraction) -> str:
 
 def form_latex(form: ClosedForm) -> str:
     """One LaTeX equation a line."""
-    names = {"macs": "\\mathrm{MACs}", "params": "\\mathrm{params}"}
     return "".join(
-        f"{names[metric]} = {latex(_spoken(form.sum(metric).expression))}\n" for metric in METRICS
+        f"\\mathrm{{{metric.title}}} = {latex(_spoken(form.sum(name).expression))}\n"
+        for name, metric in FORMS.items()
     )
 
 
@@ -196,7 +197,7 @@ def form_json(form: ClosedForm, share: Fraction) -> str:
         "guards": [{"text": str(one), "relation": one.record()} for one in form.guards],
         "divisors": list(form.divisors),
         "partial": form.partial,
-        "counts": {metric: _count(form, metric, share) for metric in METRICS},
+        "counts": {metric: _count(form, metric, share) for metric in FORMS},
         "version": __version__,
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from json import dumps
 from math import lcm
 
-from dualcost.costs.closedform import METRICS, ClosedForm
+from dualcost.costs.closedform import FORMS, ClosedForm
 from dualcost.costs.sums import Sum
 from dualcost.network.expression import python
 from dualcost.version import __version__
@@ -38,7 +38,7 @@ def form_python(form: ClosedForm, title: str) -> str:
     names = ", ".join(f"{name}={name}" for name in form.symbols)
     check = f"    _check({names})\n" if names else ""
     parts = [_guarded(form)] if names else []
-    parts += [_function(form, metric, check) for metric in METRICS]
+    parts += [_function(form, metric, check) for metric in FORMS]
     about = [f"MACs and parameters of {title}.", ""]
     if form.partial:
         about += ["MACs are a lower bound: ops ran that no rule counts.", ""]
@@ -65,7 +65,8 @@ def _guarded(form: ClosedForm) -> str:
 
 def _function(form: ClosedForm, metric: str, check: str) -> str:
     names = ", ".join(form.symbols)
-    about = METRICS[metric][:1].upper() + METRICS[metric][1:]
+    label = FORMS[metric].label
+    about = label[:1].upper() + label[1:]
     refuses = "; ValueError where the form does not hold" if names else ""
     return (
         f"def {metric}({f'*, {names}' if names else ''}):\n"

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
-from dualcost.costs.metrics import METRICS, Metric
-from dualcost.errors import UnknownNameError, UsageError
-from dualcost.units import BYTES, COUNT, count, memory, parse_quantity
+from dualcost.costs.metrics import EXACT, Metric, Whole
+from dualcost.costs.metrics import metric as named_metric
+from dualcost.errors import UsageError
+from dualcost.units import Unit, parse_quantity
 
 OPERATORS = ("<=", ">=", "<", ">")
 
@@ -32,7 +33,8 @@ class Constraint:
         """Read "macs <= 2.7G"; the metric is an integer, so that "<" is a "<=" too.
 
         Raises:
-            UsageError: the text has another form, or the unit is not that of the metric.
+            UsageError: the text has another form, the unit is not that of the metric, or that is
+                predicted.
             UnknownNameError: there is no such metric.
         """
         match = _FORM.fullmatch(text)
@@ -44,12 +46,10 @@ class Constraint:
             raise UsageError(
                 f"{text!r} compares by {operator}", f"write one of {' '.join(OPERATORS)}"
             )
-        if name not in METRICS:
-            raise UnknownNameError("metric", name, METRICS, f"metrics: {', '.join(METRICS)}")
-        metric = METRICS[name]
-        quantity, dimension = parse_quantity(limit)
-        if dimension != metric.dimension:
-            raise _wrong_dimension(metric, limit)
+        metric = named_metric(name, EXACT, "count")
+        quantity, unit = parse_quantity(limit)
+        if unit is not metric.unit:
+            raise _wrong_unit(metric, limit)
         shown = f"{name} {operator} {limit}"
         whole = {
             "<=": floor(quantity),
@@ -66,6 +66,10 @@ class Constraint:
         assert limit is not None  # one of them is given
         return limit
 
+    def value(self, whole: Whole) -> int:
+        """What the metric is of a whole network."""
+        return self.metric.of(whole)
+
     def headroom(self, value: int) -> int:
         """How far a value is from the limit; negative beyond it."""
         return self.limit - value if self.high is not None else value - self.limit
@@ -81,18 +85,18 @@ class Constraint:
 
     def said(self, value: int) -> str:
         """A value in the metric's unit, as tables show it."""
-        return memory(value) if self.metric.dimension == BYTES else count(value)
+        return self.metric.unit.text(value)
 
     def __str__(self) -> str:
         return self.text
 
 
-def _wrong_dimension(metric: Metric, limit: str) -> UsageError:
-    if metric.dimension == COUNT:
+def _wrong_unit(metric: Metric, limit: str) -> UsageError:
+    if metric.unit is Unit.COUNT:
+        *others, last = (name for name, one in EXACT.items() if one.unit is Unit.BYTES)
         return UsageError(
             f"{metric.name} is a count, and {limit} is a number of bytes",
-            f'write "{metric.name} <= 10M"; what has bytes is weight-bytes, peak-activations '
-            "and traffic",
+            f'write "{metric.name} <= 10M"; what has bytes is {", ".join(others)} and {last}',
         )
     return UsageError(
         f"{metric.name} is in bytes, and {limit} has no unit of bytes",

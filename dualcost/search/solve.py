@@ -173,7 +173,7 @@ def solve_divisor(
 
     def point(divisor: int) -> Point:
         found = profile(network, replace(asked, divisor=divisor), convention)
-        return Point(divisor, tuple(Reading(c, c.metric.of(found)) for c in constraints))
+        return Point(divisor, tuple(Reading(c, c.value(found.whole_after)) for c in constraints))
 
     points = [point(divisor) for divisor in candidates or (1,)]
     fitting = next((index for index, one in enumerate(points) if one.fits), None)
@@ -199,18 +199,9 @@ def _reals(
     form: ClosedForm, constraints: Sequence[Constraint]
 ) -> Iterator[tuple[str, Fraction | None]]:
     for one in constraints:
-        counted = _counted(form, one)
-        if counted is not None and one.high is not None:
-            total, factor = counted
-            yield one.text, total.least(Fraction(one.high, factor), {})
-
-
-def _counted(form: ClosedForm, constraint: Constraint) -> tuple[Sum, int] | None:
-    """The closed form of a constraint's metric, and by what it is multiplied; None without one."""
-    name = constraint.metric.name
-    if name == "flops":
-        return None if form.convention.operations else (form.macs, 2)
-    return (form.sum(name), 1) if name in ("macs", "params") else None
+        total = form.sums.get(one.metric.name)
+        if total is not None and one.high is not None:
+            yield one.text, total.least(Fraction(one.high), {})
 
 
 def solve_size(form: ClosedForm, constraints: Sequence[Constraint], variable: str) -> Solution:
@@ -253,22 +244,22 @@ class _Search:
     names: tuple[str, ...]
 
     @cached_property
-    def counts(self) -> list[tuple[Constraint, Sum, int]]:
-        """Each constraint with its closed form and factor."""
+    def counts(self) -> list[tuple[Constraint, Sum]]:
+        """Each constraint with its closed form."""
         found = []
         for one in self.constraints:
-            counted = _counted(self.form, one)
-            if counted is None:
+            total = self.form.sums.get(one.metric.name)
+            if total is None:
                 raise UsageError(
                     f"{one.metric.name} has no closed form in {' and '.join(self.names)}",
-                    "what has one: macs, params, and flops as twice the MACs",
+                    f"what has one: {', '.join(self.form.sums)}",
                 )
-            if not all(_grows(term.size) for term in counted[0].terms):
+            if not all(_grows(term.size) for term in total.terms):
                 raise UsageError(
                     f"{one.metric.name} of {self.form.network} may fall as a size grows",
                     "profile it at the sizes that you have in mind",
                 )
-            found.append((one, *counted))
+            found.append((one, total))
         return found
 
     @cached_property
@@ -276,14 +267,14 @@ class _Search:
         """The constraints that a size that is too large would break."""
         return [
             one
-            for one, total, _ in self.counts
+            for one, total in self.counts
             if one.high is not None and any(term.size.free_symbols for term in total.terms)
         ]
 
     def point(self, n: int) -> Point:
         """What a size makes of the constraints."""
         sizes = dict.fromkeys(self.names, n)
-        values = ((one, factor * total.at(sizes)) for one, total, factor in self.counts)
+        values = ((one, total.at(sizes)) for one, total in self.counts)
         return Point(n, tuple(Reading(one, value) for one, value in values))
 
     def admitted(self, sizes: Iterator[int] | range) -> int | None:
@@ -302,9 +293,9 @@ class _Search:
         """The same of the lower limits."""
         return self._excess(n, [one for one in self.counts if one[0].low is not None])
 
-    def _excess(self, n: int, counts: list[tuple[Constraint, Sum, int]]) -> Fraction:
+    def _excess(self, n: int, counts: list[tuple[Constraint, Sum]]) -> Fraction:
         sizes = dict.fromkeys(self.names, n)
-        shares = (one.excess(factor * total.value(sizes)) for one, total, factor in counts)
+        shares = (one.excess(total.value(sizes)) for one, total in counts)
         return max(shares, default=Fraction(0))
 
     def best(self, variable: str) -> tuple[Point, Point | None]:

@@ -40,6 +40,7 @@ from dualcost.search.fit.choices import Choice, choices
 from dualcost.search.fit.fit import fit, offered
 from dualcost.search.fit.fitted import OBJECTIVES, Fitted, Wish
 from dualcost.search.fit.timetable import Predictor
+from dualcost.units import Unit, nanoseconds
 
 PREDICTOR = Predictor(linear_calibration())
 ANY = "dims=2"  # a rule that takes every convolution of these tests
@@ -59,7 +60,8 @@ class Tried:
 
     @property
     def nanoseconds(self) -> int:
-        return LATENCY.of(self.profile)
+        assert self.profile.latency is not None
+        return nanoseconds(self.profile.latency.after.seconds)
 
 
 def all_plans(
@@ -136,8 +138,8 @@ def test_a_fit_is_the_best_of_all_plans(
     aim = data.draw(st.sampled_from(tried)).profile
     texts = []
     for name in names:
-        limit = METRICS[name].of(aim) - data.draw(st.integers(0, 1))
-        texts.append(f"{name} <= {limit}{'B' if name in ('traffic', 'weight-bytes') else ''}")
+        limit = max(0, METRICS[name].of(aim.whole_after) - data.draw(st.integers(0, 1)))
+        texts.append(f"{name} <= {limit}{'B' if METRICS[name].unit is Unit.BYTES else ''}")
     wish = Wish(budgets(texts), objective)
     fitting = [one for one in tried if fits(one.profile, wish)]
     found = fitted(net, kinds, wish)
@@ -153,16 +155,16 @@ def test_a_fit_is_the_best_of_all_plans(
             min(worst(one.profile, wish) for one in tried), rel=1e-6, abs=1e-6
         )
     for reach in found.reach:
-        assert reach.value == min(reach.constraint.metric.of(one.profile) for one in tried)
+        assert reach.value == min(reach.constraint.value(one.profile.whole_after) for one in tried)
 
 
 def fits(found: Profile, wish: Wish) -> bool:
-    return all(one.holds(one.metric.of(found)) for one in wish.budgets)
+    return all(one.holds(one.value(found.whole_after)) for one in wish.budgets)
 
 
 def worst(found: Profile, wish: Wish) -> float:
     """The largest share of its limit by which a budget is exceeded."""
-    return max(float(one.excess(one.metric.of(found))) for one in wish.budgets)
+    return max(float(one.excess(one.value(found.whole_after))) for one in wish.budgets)
 
 
 def assert_profiled_alike(net: Network, found: Fitted) -> None:
@@ -170,8 +172,8 @@ def assert_profiled_alike(net: Network, found: Fitted) -> None:
     again = profile(net, found.rewrite)
     assert again.after == found.profile.after
     for before, after in zip(found.before, found.readings, strict=True):
-        assert before.value == before.constraint.metric.of(profile(net))
-        assert after.value == after.constraint.metric.of(found.profile)
+        assert before.value == before.constraint.value(profile(net).whole_after)
+        assert after.value == after.constraint.value(found.profile.whole_after)
     for side in ("before", "after"):
         whole = sum((getattr(layer, side) for layer in found.layers), Cost())
         # all parameters of these networks are those of convolutions
@@ -358,7 +360,7 @@ def test_a_mixed_plan_is_no_worse_than_any_uniform_one(
             one = profile(net, asked)
         except UsageError:
             continue
-        if all(limit.holds(limit.metric.of(one)) for limit in budgets(texts)):
+        if all(limit.holds(limit.value(one.whole_after)) for limit in budgets(texts)):
             lost: Counter[str] = Counter()
             for row in one.rows:
                 lost[row.path] += row.before.params - row.after.params
@@ -444,7 +446,7 @@ def test_a_network_that_fits_as_it_is_stays(command: Command) -> None:
     [
         (["--budget", "macs=10MB"], "macs is a count, and 10MB is a number of bytes"),
         (["--budget", "traffic=10M"], "traffic is in bytes, and 10M has no unit of bytes"),
-        (["--budget", "parms=10M"], "no budget is called 'parms'"),
+        (["--budget", "parms=10M"], "no metric is called 'parms'"),
         (["--budget", "10M"], "'10M' is not a budget"),
         (["--budget", "params"], "'params' is not a budget"),
         (["--budget", "params=-3"], "'-3' is not a quantity"),

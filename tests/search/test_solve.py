@@ -15,7 +15,7 @@ from torch import nn
 
 import dualcost
 from dualcost.costs.closedform import closed_form
-from dualcost.costs.metrics import METRICS
+from dualcost.costs.metrics import EXACT, METRICS
 from dualcost.costs.profile import Profile, profile
 from dualcost.errors import DualcostError, ExitCode, IndivisibleError, UsageError
 from dualcost.library import networks as library
@@ -24,7 +24,7 @@ from dualcost.nn.trace.symbolic import symbolic_trace
 from dualcost.rewrite.request import Rewrite
 from dualcost.search.constraint import Constraint, parsed
 from dualcost.search.solve import solve_divisor, solve_size
-from dualcost.units import BYTES, COUNT, parse_percent, parse_quantity
+from dualcost.units import Unit, parse_percent, parse_quantity
 
 
 def tried(network: Network, kind: str, **words: Any) -> dict[int, Profile]:
@@ -74,8 +74,8 @@ def test_the_smallest_divisor_is_the_first_that_trying_finds(
                 beyond = all_tried[found.beyond.number].after
                 over = {"macs": beyond.macs > macs, "params": beyond.params > params}
                 assert [one.metric.name for one in found.binding] == [k for k in over if over[k]]
+            there = all_tried[found.point.number].whole_after
             for reading in found.point.readings:
-                there = all_tried[found.point.number]
                 assert reading.value == METRICS[reading.constraint.metric.name].of(there)
 
 
@@ -100,9 +100,9 @@ def test_with_another_policy_all_divisors_of_some_site_are_tried(policy: str) ->
 def test_every_metric_can_be_limited_from_both_sides() -> None:
     network, asked = library.load("resnet18"), Rewrite.parse("dual", G=1)
     all_tried = tried(network, "dual")
-    for name, metric in METRICS.items():
-        values = {divisor: metric.of(found) for divisor, found in all_tried.items()}
-        unit = "B" if metric.dimension == BYTES else ""
+    for name, metric in EXACT.items():
+        values = {divisor: metric.of(found.whole_after) for divisor, found in all_tried.items()}
+        unit = "B" if metric.unit is Unit.BYTES else ""
         for middle in set(values.values()):
             at_most = solve_divisor(network, asked, parsed([f"{name} <= {middle}{unit}"]))
             assert at_most.value == min(d for d, v in values.items() if v <= middle)
@@ -226,20 +226,20 @@ def test_guards_say_which_sizes_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "dimension"),
+    ("text", "value", "unit"),
     [
-        ("20M", 20_000_000, COUNT),
-        ("2.7G", 2_700_000_000, COUNT),
-        ("1,234,567", 1234567, COUNT),
-        ("1e6", 10**6, COUNT),
-        ("0.1", Fraction(1, 10), COUNT),
-        ("48 MiB", 48 * 2**20, BYTES),
-        ("1.5KB", 1500, BYTES),
-        ("7B", 7, BYTES),
+        ("20M", 20_000_000, Unit.COUNT),
+        ("2.7G", 2_700_000_000, Unit.COUNT),
+        ("1,234,567", 1234567, Unit.COUNT),
+        ("1e6", 10**6, Unit.COUNT),
+        ("0.1", Fraction(1, 10), Unit.COUNT),
+        ("48 MiB", 48 * 2**20, Unit.BYTES),
+        ("1.5KB", 1500, Unit.BYTES),
+        ("7B", 7, Unit.BYTES),
     ],
 )
-def test_quantities_are_read_exactly(text: str, value: Fraction, dimension: str) -> None:
-    assert parse_quantity(text) == (value, dimension)
+def test_quantities_are_read_exactly(text: str, value: Fraction, unit: Unit) -> None:
+    assert parse_quantity(text) == (value, unit)
     for wrong in ("", "M", "-1", "1.M", "1 M B", "5%", "1e", "nan"):
         with pytest.raises(UsageError):
             parse_quantity(wrong)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dualcost.gate.budget import Verdict
 from dualcost.gate.check import Checked, Report
-from dualcost.gate.metrics import Value, dimension
+from dualcost.gate.metrics import Value, unit
 from dualcost.render.check import words
 from dualcost.version import __version__
 
@@ -50,7 +50,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "kind": verdict.kind,
         "metric": verdict.metric,
         "layers": verdict.layers or None,
-        "unit": dimension(verdict.metric),
+        "unit": unit(verdict.metric),
         "bound": verdict.bound,
         "limit": number(verdict.limit),
         "base": number(verdict.base),

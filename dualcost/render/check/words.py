@@ -65,7 +65,9 @@ def sentence(verdict: Verdict) -> str:
 
 def culprit(verdict: Verdict, one: Culprit) -> str:
     """A layer of an overshoot: "layer3.0.conv2 +1.180 M"."""
-    name = "unknown-ops" if verdict.uncertain else verdict.metric.removeprefix(metrics.REDUCTION)
+    name = (
+        metrics.UNKNOWN_OPS if verdict.uncertain else verdict.metric.removeprefix(metrics.REDUCTION)
+    )
     amount = signed(name, one.amount) if one.grew else metrics.said(name, one.amount)
     return f"{one.path} {amount}"
 
@@ -77,7 +79,7 @@ def culprits(verdict: Verdict) -> str:
     start = "grew" if verdict.culprits[0].grew else "largest"
     if verdict.metric == "peak-activations":
         start = "during"
-    if verdict.metric == "unknown-ops" or verdict.uncertain:
+    if verdict.metric == metrics.UNKNOWN_OPS or verdict.uncertain:
         start = "ops"
     return f"{start}: {', '.join(culprit(verdict, one) for one in verdict.culprits)}"
 

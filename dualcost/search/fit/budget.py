@@ -7,42 +7,28 @@ nanoseconds, if a calibration predicts it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dualcost.costs.metrics import METRICS, Metric
-from dualcost.costs.profile import Profile
-from dualcost.errors import UnknownNameError, UsageError
-from dualcost.network.cost import Cost
+from dualcost.costs.metrics import ADDED, METRICS, Whole, metric
+from dualcost.errors import UsageError
 from dualcost.search.constraint import Constraint, compatible
 from dualcost.units import duration, nanoseconds, parse_duration
 
-TIME = "time"
+LATENCY = METRICS["latency"]
+NAMES = (*ADDED, LATENCY.name)
 _EQUALS = re.compile(r"\s*([A-Za-z-]+)\s*=\s*(.*)")
 _TIME_LIMIT = re.compile(r"\s*latency\s*(<=|≤)\s*(.*)")
-
-# What the layers of a network add up to; the peak of activations is not of this kind.
-ADDED: dict[str, Callable[[Cost], int]] = {
-    "macs": lambda cost: cost.macs,
-    "flops": lambda cost: cost.flops,
-    "params": lambda cost: cost.params,
-    "weight-bytes": lambda cost: cost.weight_bytes,
-    "traffic": lambda cost: cost.traffic,
-}
-
-
-def _nanoseconds(profile: Profile) -> int:
-    assert profile.latency is not None  # it was predicted
-    return nanoseconds(profile.latency.after.seconds)
-
-
-LATENCY = Metric("latency", TIME, _nanoseconds)
-NAMES = (*ADDED, LATENCY.name)
 
 
 @dataclass(frozen=True)
 class Latency(Constraint):
     """A limit on a predicted time; its integers are nanoseconds."""
+
+    def value(self, whole: Whole) -> int:
+        """The nanoseconds that were predicted."""
+        assert whole.seconds is not None  # they were
+        return nanoseconds(whole.seconds)
 
     def said(self, value: int) -> str:
         """A time, as tables show it."""
@@ -63,18 +49,16 @@ def budget(text: str) -> Constraint:
     if time:
         seconds = parse_duration(time[2])
         return Latency(LATENCY, f"latency <= {time[2]}", high=nanoseconds(seconds))
-    name = re.match(r"\s*([A-Za-z-]*)", text)
-    named = name[1] if name else ""
-    if named == LATENCY.name:
+    name = re.match(r"\s*([A-Za-z-]+)", text)
+    found = metric(name[1]) if name else None
+    if found is LATENCY:
         raise UsageError(f"{text!r} is no budget", "a latency has a maximum: latency=60ms")
-    if named in METRICS and named not in ADDED:
+    if found and not found.adds_up:
         raise UsageError(
-            f"{named} is not what layers add up to, so that it cannot be a budget of `fit`",
-            f"budgets: {', '.join(NAMES)}; `dualcost solve` takes {named} with one G for all",
+            f"{found.name} is not what layers add up to, so that it cannot be a budget of `fit`",
+            f"budgets: {', '.join(NAMES)}; `dualcost solve` takes {found.name} with one G for all",
         )
-    if named and named not in METRICS:
-        raise UnknownNameError("budget", named, NAMES, f"budgets: {', '.join(NAMES)}")
-    if not named or not re.search("[<>≤≥]", text):
+    if not found or not re.search("[<>≤≥]", text):
         raise UsageError(f"{text!r} is not a budget", "write one such as params=10M")
     return Constraint.parse(text)
 

@@ -19,13 +19,13 @@ from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.network import Network
 from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rule import NAMED_RULES, Rule
-from dualcost.search.constraint import Constraint
-from dualcost.search.fit.budget import ADDED, LATENCY
+from dualcost.search.fit.budget import LATENCY
 from dualcost.search.fit.choices import Choice, Choices, Site, choices
 from dualcost.search.fit.fitted import LAYERS, PARAMS, SECONDS, TIES, Fitted, Layer, Uniform, Wish
 from dualcost.search.fit.program import Limit, Picked, Program, Vector, nearest, solve
 from dualcost.search.fit.timetable import Timetable
 from dualcost.search.solve import Reading
+from dualcost.units import nanoseconds
 
 CORRECTIONS = 8  # of a latency that is not what its layers add up to
 
@@ -127,7 +127,7 @@ class Problem:
     def start(self) -> tuple[int, ...]:
         """What each budget limits, before anything is replaced."""
         return tuple(
-            one.metric.of(self.base) + (self.shift if one.metric is LATENCY else 0)
+            one.value(self.base.whole_after) + (self.shift if one.metric is LATENCY else 0)
             for one in self.wish.budgets
         )
 
@@ -168,7 +168,7 @@ class Problem:
         return (
             *(worth[name] for name in TIES[self.wish.objective]),
             *(
-                ADDED[one.metric.name](change) if one.metric.name in ADDED else time
+                one.metric.of_cost(change) if one.metric.adds_up else time
                 for one in self.wish.budgets
             ),
         )
@@ -196,10 +196,10 @@ class Problem:
         convention = self.choices.convention
         found = self._timed(profile(self.choices.network, plan, convention))
         for promised in self._readings(self.picked.sums):
-            metric = promised.constraint.metric
-            if metric is not LATENCY and metric.of(found) != promised.value:
+            metric, value = promised.constraint.metric, promised.constraint.value(found.whole_after)
+            if metric.exact and value != promised.value:
                 raise RuntimeError(
-                    f"{metric.name}: {metric.of(found)} instead of {promised.value} with {plan}"
+                    f"{metric.name}: {value} instead of {promised.value} with {plan}"
                 )
         return found
 
@@ -235,11 +235,9 @@ class Problem:
         """
         if self.within is None:
             return 0
-        over = (LATENCY.of(self.profile) - one.limit for one in self._latencies())
+        latencies = (one for one in self.wish.budgets if one.metric is LATENCY)
+        over = (one.value(self.profile.whole_after) - one.limit for one in latencies)
         return max(0, *over, 0)
-
-    def _latencies(self) -> Iterator[Constraint]:
-        return (one for one in self.wish.budgets if one.metric is LATENCY)
 
     @property
     def fitted(self) -> Fitted:
@@ -247,13 +245,13 @@ class Problem:
         budgets, picked = self.wish.budgets, self.picked
         worth = picked.sums[0]
         # of a latency the sum is the change
-        offset = LATENCY.of(self.profile) - worth if self.wish.objective == SECONDS else 0
+        offset = _nanoseconds(self.profile) - worth if self.wish.objective == SECONDS else 0
         return Fitted(
             wish=self.wish,
             rewrite=self.profile.rewrite,
             profile=self.profile,
-            before=tuple(Reading(one, one.metric.of(self.base)) for one in budgets),
-            readings=tuple(Reading(one, one.metric.of(self.profile)) for one in budgets),
+            before=tuple(Reading(one, one.value(self.base.whole_after)) for one in budgets),
+            readings=tuple(Reading(one, one.value(self.profile.whole_after)) for one in budgets),
             reach=self._reach(),
             layers=tuple(_layers(self.choices, self.profile.rows)),
             worth=worth + offset,
@@ -291,6 +289,11 @@ class Problem:
                 found.append((sums, Uniform(choice, sites, sums[0] + offset, readings)))
         ties = len(TIES[self.wish.objective])
         return min(found, key=lambda pair: pair[0][:ties])[1] if found else None
+
+
+def _nanoseconds(profile: Profile) -> int:
+    assert profile.latency is not None  # it was predicted
+    return nanoseconds(profile.latency.after.seconds)
 
 
 def _layers(choices: Choices, rows: Sequence[Row]) -> Iterator[Layer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from dualcost.costs.metrics import METRICS
 from dualcost.costs.profile import Profile
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.network.cost import Cost
@@ -15,7 +16,7 @@ from dualcost.search.fit.choices import Choice
 from dualcost.search.fit.timetable import Predictor
 from dualcost.search.solve import Reading
 
-PARAMS, LAYERS, SECONDS = "params", "layers", "latency"
+PARAMS, LAYERS, SECONDS = METRICS["params"].name, "layers", LATENCY.name
 OBJECTIVES = {
     PARAMS: "least parameters removed",
     LAYERS: "fewest layers touched",
