@@ -206,6 +206,11 @@ def test_a_how_to_names_tables_that_stand_where_it_says() -> None:
         "tests/costs/test_profile.py": ("by_hand",),
         "tests/nn/layers/test_layers.py": ("SAMPLES",),
         "dualcost/rewrite/rule.py": ("NAMED_RULES", "READERS", "_value"),
+        "dualcost/render/check/__init__.py": ("FORMS", "written"),
+        "dualcost/cli/commands/profile.py": ("_by_ending", "_written"),
+        "dualcost/library/networks.py": ("LIBRARIES",),
+        "dualcost/nn/sources/sources.py": ("FINDERS",),
+        "dualcost/nn/convert/script.py": ("_builder",),
         "dualcost/nn/trace/ops.py": ("_PRODUCTS", "_OTHERS", "_GROUPS"),
     }.items():
         text = (ROOT / name).read_text()
