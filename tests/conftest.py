@@ -23,9 +23,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _uncalibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the user's machine was calibrated to is no business of the tests."""
+def _alike_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """How wide a terminal is, and what its machine was calibrated to, is no business of tests."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
 
@@ -59,7 +60,6 @@ def command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Command:
     """Run one command in a folder of its own: exit code, standard output, standard error."""
-    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 

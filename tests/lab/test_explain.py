@@ -255,9 +255,8 @@ def _share(network: Any, conv: str, known: Calibration) -> float:
 
 @pytest.mark.usefixtures("heard")
 def test_the_table_fits_a_terminal_and_has_a_sentence_for_every_layer(
-    stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stored: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
     words = ["explain", "vgg11", "--conv", "dual", "--G", "16", "--any-machine"]
     assert run([*words, "--calibration", str(stored)]) == ExitCode.OK
     shown = capsys.readouterr().out

@@ -92,10 +92,7 @@ def stored(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_table_fits_80_columns(
-    stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_the_table_fits_80_columns(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["calibrate", "--validate", "-o", str(stored)]) == ExitCode.OK
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80

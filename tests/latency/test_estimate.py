@@ -439,9 +439,8 @@ def printed(stored: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str
 
 
 def test_the_table_fits_80_columns_and_marks_what_is_predicted(
-    stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stored: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
     text = printed(stored, capsys)
     *lines, last = text.splitlines()
     # a command is never wrapped: it is there to be copied

@@ -175,10 +175,7 @@ def results_of_both_devices() -> list[Result]:
     return found
 
 
-def test_the_table_has_a_column_for_each_mode_and_fits_80(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_the_table_has_a_column_for_each_mode_and_fits_80() -> None:
     results = results_of_both_devices()
     text = sheets_text(latency_sheets(results), "table", None)
     lines = text.splitlines()

@@ -183,8 +183,7 @@ def test_the_text_says_what_is_wrong_and_what_helps(snapshot: SnapshotAssertion)
     assert text == snapshot
 
 
-def test_the_text_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_the_text_fits_eighty_columns() -> None:
     text = as_text(lambda width: check_table(report()), None)
     assert max(map(len, text.splitlines())) <= 80
     assert "peak-activations " in text  # not folded

@@ -123,10 +123,7 @@ def test_the_command_writes_a_figure(format: str, stored: Path, tmp_path: Path) 
     assert path.read_bytes() == first
 
 
-def test_the_table_fits_a_terminal(
-    stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+def test_the_table_fits_a_terminal(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["roofline", "vgg16", "--conv", "dual", "--G", "8", "--any-machine"]
     assert run([*words, "--calibration", str(stored)]) == ExitCode.OK
     shown = capsys.readouterr().out

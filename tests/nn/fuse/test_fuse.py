@@ -578,7 +578,6 @@ def test_the_table_fits_80_columns_and_shows_ideal_and_executed_macs(
 ) -> None:
     monkeypatch.setattr(Judge, "cheapest", preferring("masked"))
     fusion = fuse(nn.Sequential(Stack()), [floats(1, 3, 12, 12)], by="macs")
-    monkeypatch.setenv("COLUMNS", "80")
     lines = as_text(lambda width: fusion_table(fusion), None).splitlines()
     assert max(map(len, lines)) <= 80
     (het,) = (line.split() for line in lines if line.startswith("0.het"))
