@@ -26,7 +26,7 @@ from dualcost.network.guard import Guard
 from dualcost.network.network import UNKNOWN, Network, TensorSpec
 from dualcost.network.site import ConvSite
 from dualcost.network.symbolic import SymbolicNetwork, admit
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Bias, Rewrite
 from dualcost.rewrite.rewrite import Replacement, rewrite
 
 # those that a form is written for; what is not stored follows from them
@@ -220,8 +220,8 @@ def split_symbols(symbols: str, asked: Rewrite | None, free: bool) -> list[str]:
 
 
 def _free(replacement: Replacement) -> bool:
-    """Its G or P is the rewrite's: no exemption gave it another, which a note would say."""
-    return not replacement.note
+    """Its G or P is the rewrite's own: no exemption gave it another."""
+    return replacement.reason is None
 
 
 def _divides(letter: str, replacements: Iterable[Replacement]) -> Guard:
@@ -263,7 +263,7 @@ def _after(
     recipes = _Recipes()
     built: set[tuple[str, ...]] = set()
     for one in replacements:
-        site = one.site if asked and asked.bias == "keep" else replace(one.site, bias=False)
+        site = one.site if asked and asked.bias is Bias.KEEP else replace(one.site, bias=False)
         divisor = symbol(letter) if letter and _free(one) else one.divisor
         found = recipes.of(one.kind, site, divisor)
         macs += [(one.ops[-1], (_positions(site, end), *found[end])) for end in ("out", "in")]

@@ -10,8 +10,10 @@ from typing import Self
 
 from dualcost.costs.memory import peak
 from dualcost.costs.metrics import Whole
+from dualcost.kinds.choice import Choice
 from dualcost.latency.estimate import Prediction, Timing
 from dualcost.network.cost import CONVENTIONS, Convention, Cost, ratio
+from dualcost.network.form import Form
 from dualcost.network.network import (
     CONVOLUTION,
     LINEAR,
@@ -24,14 +26,56 @@ from dualcost.network.network import (
     TensorSpec,
 )
 from dualcost.network.site import ConvSite
+from dualcost.rewrite.decision import Decision, Reason
 from dualcost.rewrite.request import Rewrite
-from dualcost.rewrite.rewrite import Decision, Replacement, rewrite
+from dualcost.rewrite.rewrite import Replacement, rewrite
 
 NEVER_RUN = "never run"
-REMOVED = "removed"  # what a row becomes that leaves with the block around it
 REST = "rest"
 # What totals are given for; every other group of ops is part of the rest.
 TOTALLED = (CONVOLUTION, LINEAR, MATMUL, NORM, REST)
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a row becomes that leaves with the block around it."""
+
+    def __str__(self) -> str:
+        return "removed"
+
+
+REMOVED = Removed()
+
+
+@dataclass(frozen=True)
+class Several:
+    """What the sites become for which a row stands that sums up others.
+
+    Attributes:
+        sites: how many are replaced.
+        choices: what they become, each once, in the order of their text.
+    """
+
+    sites: int
+    choices: tuple[Choice, ...]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Several | None:
+        """What becomes of the sites of some rows; None if they all stay."""
+        sites = 0
+        choices: set[Choice] = set()
+        for row in rows:
+            match row.becomes:
+                case Choice():
+                    sites += 1
+                    choices.add(row.becomes)
+                case Several():
+                    sites += row.becomes.sites
+                    choices.update(row.becomes.choices)
+        return cls(sites, tuple(sorted(choices, key=str))) if sites else None
+
+
+Becomes = Choice | Several | Removed
 
 
 @dataclass(frozen=True)
@@ -43,8 +87,8 @@ class Row:
         module: the type of that module.
         op: the op as torch calls it; of a block, its kind.
         group: what it is (`network.GROUPS`), or NEVER_RUN.
-        kind: the kind of convolution before; "" if it is none.
-        becomes: the kind after, REMOVED, or "" if it stays.
+        kind: the kind of convolution or block before; None if it is neither.
+        becomes: what replaces it, or REMOVED; None if it stays.
         site: sizes of the convolution (of the one that stands for a block).
         M: input channels or features.
         N: output channels or features.
@@ -52,7 +96,7 @@ class Row:
         out_shape: the shape of the result, with the batch.
         before: cost as traced.
         after: cost as rewritten; equal to `before` where it stays.
-        note: how an indivisible G or P was handled here.
+        reason: why it is not replaced by the request's own kind, G or P; None where it is.
         folds: how many rows it stands for (listing.py folds rows).
         ops: the indices of the traced ops that it stands for.
         time: how long it is predicted to take after the rewrite; None where nobody asked.
@@ -64,14 +108,14 @@ class Row:
     group: str
     before: Cost
     after: Cost
-    kind: str = ""
-    becomes: str = ""
+    kind: Form | None = None
+    becomes: Becomes | None = None
     site: ConvSite | None = None
     M: int | None = None
     N: int | None = None
     divisor: int | None = None
     out_shape: tuple[int, ...] = ()
-    note: str = ""
+    reason: Reason | None = None
     folds: int = 1
     ops: tuple[int, ...] = ()
     time: Timing | None = None
@@ -79,7 +123,12 @@ class Row:
     @property
     def replaced(self) -> bool:
         """The rewrite replaced it."""
-        return self.becomes not in ("", REMOVED)
+        return isinstance(self.becomes, Choice | Several)
+
+    @property
+    def choice(self) -> Choice | None:
+        """What replaces it; None if it stays, leaves, or sums up others."""
+        return self.becomes if isinstance(self.becomes, Choice) else None
 
     @property
     def total(self) -> str:
@@ -193,7 +242,7 @@ class Profile:
         """The same network without its rewrite: its layers, or all of a replaced block in one."""
         return replace(
             self,
-            rows=tuple(replace(row, after=row.before, becomes="") for row in self.rows),
+            rows=tuple(replace(row, after=row.before, becomes=None) for row in self.rows),
             rewrite=None,
             decisions=(),
             peak=(self.peak[0], self.peak[0]),
@@ -331,7 +380,7 @@ def _kept_row(op: Op, index: int, before: Cost, after: Cost) -> Row:
         group=op.group,
         before=before,
         after=after,
-        kind=_kind_of(site) if site else "",
+        kind=_form(site) if site else None,
         site=site,
         M=M,
         N=N,
@@ -341,15 +390,13 @@ def _kept_row(op: Op, index: int, before: Cost, after: Cost) -> Row:
     )
 
 
-def _kind_of(site: ConvSite) -> str:
-    """The kind of a traced convolution, in the field's terms."""
+def _form(site: ConvSite) -> Form:
+    """What a traced convolution is, in the field's terms."""
     if site.depthwise:
-        name = "depthwise"
-    elif site.groups > 1:
-        name = f"group G={site.groups}"
-    else:
-        name = "pointwise" if site.pointwise else "standard"
-    return f"transposed {name}" if site.transposed else name
+        return Form("depthwise", transposed=site.transposed)
+    if site.groups > 1:
+        return Form("group", "G", site.groups, site.transposed)
+    return Form("pointwise" if site.pointwise else "standard", transposed=site.transposed)
 
 
 def _replaced_rows(
@@ -372,14 +419,14 @@ def _replaced_rows(
         group=CONVOLUTION,
         before=_sum(costs[index] for index in convolutions),
         after=after,
-        kind=replacement.block or _kind_of(site),
-        becomes=replacement.kind.label(replacement.divisor),
+        kind=Form(replacement.block) if replacement.block else _form(site),
+        becomes=Choice(replacement.kind, replacement.divisor),
         site=site,
         M=site.M,
         N=site.N,
         divisor=replacement.divisor,
         out_shape=last.out_shapes[0],
-        note=replacement.note,
+        reason=replacement.reason,
         ops=tuple(convolutions),
     )
     for group, indices in groups.items():

@@ -11,6 +11,7 @@ from dualcost.gate.appraisal import of_profile
 from dualcost.gate.budget import FAIL, Verdict, judge
 from dualcost.gate.config import Model
 from dualcost.gate.metrics import OF_LAYERS, said, unit
+from dualcost.kinds.choice import Choice
 from dualcost.library import networks as library
 from dualcost.network.cost import Convention, convention
 from dualcost.network.network import Network
@@ -105,7 +106,7 @@ def _unit(metric: str) -> str:
 
 def _sites(found: Fitted) -> str:
     """The layers that become something else, by what they become."""
-    paths: dict[str, list[str]] = {}
+    paths: dict[Choice | None, list[str]] = {}
     for layer in found.changed:
         paths.setdefault(layer.becomes, []).append(layer.path)
     parts = []

@@ -143,7 +143,8 @@ def _digest(profile: Profile) -> str:
     lines = (
         repr(
             (
-                *(row.path, row.op, row.group, row.kind, row.becomes, row.M, row.N, row.divisor),
+                *(row.path, row.op, row.group, str(row.kind or ""), str(row.becomes or "")),
+                *(row.M, row.N, row.divisor),
                 *(row.out_shape, row.site and astuple(row.site), row.after.params),
             )
         )

@@ -89,6 +89,20 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Misfit:
+    """A G or P that does not divide the channels of a site."""
+
+    letter: str
+    divisor: int
+    M: int
+    N: int
+
+    def __str__(self) -> str:
+        name, channels = ("M", self.M) if self.M % self.divisor else ("N", self.N)
+        return f"{name}={channels} is not divisible by {self.letter}={self.divisor}"
+
+
+@dataclass(frozen=True)
 class ConvKind:
     """A kind of convolution: its parts, and how they are joined.
 
@@ -191,12 +205,14 @@ class ConvKind:
         Raises:
             IndivisibleError: with both numbers.
         """
-        for name, channels in (("M", M), ("N", N)):
-            if self.letter and channels % divisor:
-                raise IndivisibleError(
-                    f"{name}={channels} is not divisible by {self.letter}={divisor}",
-                    f"choose a {self.letter} that divides M and N",
-                )
+        misfit = self.misfit(M, N, divisor)
+        if misfit:
+            raise IndivisibleError(str(misfit), f"choose a {self.letter} that divides M and N")
+
+    def misfit(self, M: int, N: int, divisor: int) -> Misfit | None:
+        """The G or P with the channels, if it does not divide them."""
+        fits = not self.letter or (M % divisor == 0 and N % divisor == 0)
+        return None if fits else Misfit(self.letter, divisor, M, N)
 
     def label(self, divisor: int) -> str:
         """The kind with its parameter, as in tables: "dual G=4"."""

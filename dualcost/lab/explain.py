@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from math import gcd
 
 from dualcost import process
-from dualcost.errors import IndivisibleError, UnknownNameError, UnmeasuredError
+from dualcost.errors import UnknownNameError, UnmeasuredError
 from dualcost.lab import bench as contest
 from dualcost.lab.explanation import WORTH, Alternative, ExplainedLayer, Explanation, Steps
 from dualcost.lab.measurement import Comparison
@@ -228,8 +228,5 @@ def _divisors(layer: ExplainedLayer) -> Iterator[int]:
     """Each G or P that the layer could take."""
     M, N = layer.site.M, layer.site.N
     for divisor in range(1, gcd(M, N) + 1):
-        try:
-            layer.kind.check(M, N, divisor)
-        except IndivisibleError:
-            continue
-        yield divisor
+        if layer.kind.misfit(M, N, divisor) is None:
+            yield divisor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from string import ascii_uppercase
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dualcost import units
+from dualcost.network.form import Form
 from dualcost.render.terminal import plain_table
 from dualcost.views.alignment import TOTALS, Alignment, Line, change
 from dualcost.views.side import LAYERS, METRICS, Layer
@@ -86,24 +88,24 @@ def line_name(line: Line) -> Text:
 
 def line_kind(line: Line) -> str:
     """What it is, and what it becomes; of the same kind twice only G or P."""
-    kinds = dict.fromkeys("–" if layer is None else _kind_of(layer) for layer in line.layers)
-    first, *others = kinds
-    name = _plain(first)
-    short = [kind.removeprefix(f"{name} G=").removeprefix(f"{name} P=") for kind in others]
-    if short == others:  # another kind
-        first, short = name, list(map(_plain, others))
-    return f"{first}→{', '.join(dict.fromkeys(short))}" if others else first
+    first, *others = dict.fromkeys(map(_form, line.layers))
+    like = [form == replace(first, divisor=form.divisor) for form in others]
+    if any(like):
+        pairs = zip(others, like, strict=True)
+        after = [str(form.divisor if same else form) for form, same in pairs]
+    else:
+        after = [form.plain for form in others]
+    before = first.plain if others and not any(like) else str(first)
+    return "→".join(filter(None, [before, ", ".join(dict.fromkeys(after))]))
 
 
-def _plain(kind: str) -> str:
-    """A kind without its G or P."""
-    return kind.partition(" G=")[0].partition(" P=")[0]
-
-
-def _kind_of(layer: Layer) -> str:
+def _form(layer: Layer | None) -> Form:
+    """What a side has there."""
+    if layer is None:
+        return Form("–")
     if layer.kind or layer.group not in LAYERS:
-        return layer.kind
-    return layer.group if layer.folds == 1 else f"{layer.folds} layers"
+        return layer.kind or Form("")
+    return Form(layer.group if layer.folds == 1 else f"{layer.folds} layers")
 
 
 def _cells(values: Sequence[int | None], metric: str) -> list[Text]:
@@ -169,7 +171,7 @@ def _record(line: Line) -> dict[str, Any]:
         "group": line.first.group,
         "changed": line.changed,
         "paths": [layer and layer.path for layer in line.layers],
-        "kinds": [layer and layer.kind for layer in line.layers],
+        "kinds": [layer and str(layer.kind or "") for layer in line.layers],
         "folds": [layer and layer.folds for layer in line.layers],
         **{metric: line.values(metric) for metric in METRICS},
     }

@@ -57,8 +57,8 @@ def _layers(layers: tuple[Layer, ...]) -> Table:
         table.add_row(
             layer.path or "(root)",
             f"{layer.M}→{layer.N}",
-            layer.was,
-            layer.becomes,
+            str(layer.was or ""),
+            str(layer.becomes or ""),
             _saved(layer.before.params, layer.after.params),
             _saved(layer.before.macs, layer.after.macs),
             style="" if layer.becomes else "dim",
@@ -241,8 +241,8 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "path": layer.path,
         "M": layer.M,
         "N": layer.N,
-        "was": layer.was,
-        "becomes": layer.becomes or None,
+        "was": str(layer.was or ""),
+        "becomes": str(layer.becomes) if layer.becomes else None,
         "before": _cost(layer.before),
         "after": _cost(layer.after),
     }

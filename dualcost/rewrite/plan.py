@@ -24,7 +24,7 @@ from dualcost.errors import UnknownNameError, UsageError
 from dualcost.files import write_atomically
 from dualcost.kinds.kinds import divisor_of, kind
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import Indivisible, Rewrite
+from dualcost.rewrite.request import Bias, Indivisible, Rewrite
 from dualcost.rewrite.rule import Rule
 from dualcost.toml import Section, quoted
 
@@ -63,7 +63,7 @@ def as_toml(rewrite: Rewrite, about: Iterable[str] = ()) -> str:
         lines += ["but = [", *(f"  {quoted(text)}," for text in words["but"]), "]"]
     lines += [
         f"indivisible = {quoted(str(rewrite.indivisible))}",
-        f"bias = {quoted(rewrite.bias)}",
+        f"bias = {quoted(str(rewrite.bias))}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -95,8 +95,8 @@ def read(path: str | Path) -> Rewrite:
         with plan.located("but", text):
             exemptions.append(Exemption.parse(text, chosen))
     with plan.located("bias"):
-        bias = document.get("bias", "keep")
-        return Rewrite(chosen, divisor, rule, indivisible, bias, tuple(exemptions))
+        bias = Bias.parse(document.get("bias", "keep"))
+    return Rewrite(chosen, divisor, rule, indivisible, bias, tuple(exemptions))
 
 
 def _check_keys(plan: Section) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from dualcost.errors import UsageError
@@ -11,17 +12,45 @@ from dualcost.kinds.recipe import ConvKind
 from dualcost.rewrite.exemption import Exemption
 from dualcost.rewrite.rule import NAMED_RULES, Rule
 
-POLICIES = ("refuse", "keep", "gcd", "fallback:N")
+
+class Policy(StrEnum):
+    """What happens where G or P does not divide the channels."""
+
+    REFUSE = "refuse"  # nothing is replaced
+    KEEP = "keep"  # the site stays as it is
+    GCD = "gcd"  # the largest divisor of G or P that divides them is taken
+    FALLBACK = "fallback"  # a second G or P is taken, or else nothing is replaced
 
 
-BIASES = ("keep", "drop")
+POLICIES = ("refuse", "keep", "gcd", "fallback:N")  # as they are written
+
+
+class Bias(StrEnum):
+    """What becomes of the biases of what is replaced."""
+
+    KEEP = "keep"
+    DROP = "drop"
+
+    @classmethod
+    def parse(cls, text: str) -> Bias:
+        """Read "keep" or "drop".
+
+        Raises:
+            UsageError: it is neither.
+        """
+        if text not in BIASES:
+            raise UsageError(f"bias {text!r} is not known", f"one of {', '.join(BIASES)}")
+        return cls(text)
+
+
+BIASES = tuple(map(str, Bias))
 
 
 @dataclass(frozen=True)
 class Indivisible:
     """What happens where G or P does not divide the channels: refuse, keep, gcd, or fallback:N."""
 
-    policy: str = "refuse"
+    policy: Policy = Policy.REFUSE
     fallback: int = 0
 
     @classmethod
@@ -32,10 +61,10 @@ class Indivisible:
             UsageError: it is none of them.
         """
         policy, _, number = text.partition(":")
-        if policy == "fallback" and number.isdecimal() and int(number):
-            return cls(policy, int(number))
-        if text in ("refuse", "keep", "gcd"):
-            return cls(text)
+        if policy == Policy.FALLBACK and number.isdecimal() and int(number):
+            return cls(Policy.FALLBACK, int(number))
+        if text in POLICIES[:3]:
+            return cls(Policy(text))
         raise UsageError(
             f"{text!r} does not say what to do with indivisible channels",
             f"one of {', '.join(POLICIES)}, such as fallback:8",
@@ -54,7 +83,7 @@ class Rewrite:
         divisor: G or P; 1 for a kind without.
         rule: which sites are replaced.
         indivisible: what happens where G or P does not divide the channels.
-        bias: "keep" gives the new convolution a bias where the old one had it; "drop" gives none.
+        bias: kept, the new convolution has a bias where the old one had it; dropped, it has none.
         exemptions: sites with another kind, G or P, or kept; the first that holds wins.
     """
 
@@ -62,19 +91,17 @@ class Rewrite:
     divisor: int = 1
     rule: Rule = field(default_factory=lambda: Rule.parse(NAMED_RULES["default"]))
     indivisible: Indivisible = field(default_factory=Indivisible)
-    bias: str = "keep"
+    bias: Bias = Bias.KEEP
     exemptions: tuple[Exemption, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check G or P, and the word for biases.
+        """Check G or P.
 
         Raises:
-            UsageError: G or P is not positive, or the word is not one of BIASES.
+            UsageError: it is not positive.
         """
         if self.divisor < 1:
             raise UsageError(f"{self} is not positive", "give 1, 2, 4, …")
-        if self.bias not in BIASES:
-            raise UsageError(f"bias {self.bias!r} is not known", f"one of {', '.join(BIASES)}")
 
     @classmethod
     def parse(
@@ -106,24 +133,24 @@ class Rewrite:
             divisor=divisor_of(chosen, G, P),
             rule=Rule.parse(where),
             indivisible=Indivisible.parse(indivisible),
-            bias=bias,
+            bias=Bias.parse(bias),
             exemptions=tuple(Exemption.parse(text, chosen) for text in but),
         )
 
     def words(self) -> dict[str, Any]:
         """The words of which `parse` makes the same again, without those that it assumes."""
         where = next((n for n in NAMED_RULES if Rule.parse(n) == self.rule), str(self.rule))
-        said: dict[str, Any] = {"conv": self.kind.name}
+        words: dict[str, Any] = {"conv": self.kind.name}
         if self.kind.letter:
-            said[self.kind.letter] = self.divisor
+            words[self.kind.letter] = self.divisor
         usual = {"where": "default", "indivisible": "refuse", "bias": "keep", "but": ()}
         given = {
             "where": where,
             "indivisible": str(self.indivisible),
-            "bias": self.bias,
+            "bias": str(self.bias),
             "but": tuple(str(exemption) for exemption in self.exemptions),
         }
-        return said | {name: word for name, word in given.items() if word != usual[name]}
+        return words | {name: word for name, word in given.items() if word != usual[name]}
 
     def __str__(self) -> str:
         named = any(one.kind is not None for one in self.exemptions)

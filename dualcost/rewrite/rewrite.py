@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from math import gcd
 
 from dualcost.errors import IndivisibleError, UsageError
+from dualcost.kinds.choice import Choice
 from dualcost.kinds.recipe import ConvKind
 from dualcost.network.cost import Cost
 from dualcost.network.network import Block, Network, Op
 from dualcost.network.site import ConvSite
+from dualcost.rewrite.decision import (
+    ComputedWeight,
+    Decision,
+    FailedTerm,
+    Indivisibility,
+    Outcome,
+    Overlap,
+    Reason,
+)
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Bias, Policy, Rewrite
 from dualcost.rewrite.rule import Candidate, Rule
 
 
@@ -20,7 +30,7 @@ from dualcost.rewrite.rule import Candidate, Rule
 class Replacement:
     """One site that becomes another: `ops` go, and the recipe at `site` costs `cost`.
 
-    `note` says how an indivisible G or P was handled there; "" if it was not needed.
+    `reason` says why its kind, G or P is not the request's own; None: it is.
     """
 
     ops: tuple[int, ...]
@@ -31,27 +41,22 @@ class Replacement:
     kind: ConvKind
     divisor: int
     cost: Cost
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What became of one candidate, for --explain: replaced, or kept and why."""
-
-    candidate: Candidate
-    replaced: bool
-    reason: str
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A network, what is replaced in it, what became of each candidate, what stands in the way."""
+    """A network, what is replaced in it, and what became of each candidate."""
 
     network: Network
-    asked: Rewrite
+    request: Rewrite
     replacements: tuple[Replacement, ...]
     decisions: tuple[Decision, ...]
-    problems: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> tuple[Decision, ...]:
+        """What stands in the way."""
+        return tuple(one for one in self.decisions if one.outcome is Outcome.REFUSED)
 
     def checked(self) -> Rewritten:
         """Itself, if it can be carried out.
@@ -60,10 +65,10 @@ class Rewritten:
             IndivisibleError: the policy is to refuse, and G or P does not divide some channels.
             UsageError: the rule matches nothing.
         """
-        if self.problems:
-            raise _refusal(self.asked, self.problems)
+        if self.refused:
+            raise _refusal(self.request, self.refused)
         if not self.replacements:
-            raise _nothing_matched(self.network, self.asked)
+            raise _nothing_matched(self.network, self.request)
         return self
 
 
@@ -84,40 +89,37 @@ def _of_block(block: Block, first: int) -> Candidate:
     return Candidate(block.path, block.module, block.kind, first in block.ops, block.site)
 
 
-def rewrite(network: Network, asked: Rewrite) -> Rewritten:
+def rewrite(network: Network, request: Rewrite) -> Rewritten:
     """Replace what the rule names; call `checked()` on the result before its costs are used."""
     replacements: list[Replacement] = []
     decisions: list[Decision] = []
-    problems: list[str] = []
     taken: set[int] = set()
-    for candidate, ops in candidates(network, asked.rule):
-        divisor, note, problem = 0, "", ""
-        reason = _kept_because(network, asked, candidate, ops, taken)
-        if not reason:
-            chosen, number, named = _wanted(asked, candidate)
-            divisor, note, problem = _divisor_at(asked, candidate, chosen, number, named)
-            if problem:
-                problems.append(f"{candidate.path}: {problem}")
-            elif divisor:
-                taken.update(ops)
-                replacements.append(_replace(asked, candidate, ops, chosen, divisor, note))
-        decisions.append(Decision(candidate, bool(divisor), reason or problem or note))
-    return Rewritten(network, asked, tuple(replacements), tuple(decisions), tuple(problems))
+    for candidate, ops in candidates(network, request.rule):
+        reason = _kept_because(network, request, candidate, ops, taken)
+        if reason is None:
+            decision, choice = _decided(request, candidate)
+        else:
+            decision, choice = Decision(candidate, Outcome.KEPT, reason), None
+        decisions.append(decision)
+        if choice:
+            taken.update(ops)
+            replacements.append(_replacement(request, decision, ops, choice))
+    return Rewritten(network, request, tuple(replacements), tuple(decisions))
 
 
 def _kept_because(
-    network: Network, asked: Rewrite, candidate: Candidate, ops: tuple[int, ...], taken: set[int]
-) -> str:
-    """Why a candidate stays as it is; "" if it is to be replaced."""
-    term = asked.rule.refusal(candidate)
+    network: Network, request: Rewrite, candidate: Candidate, ops: tuple[int, ...], taken: set[int]
+) -> Reason | None:
+    """Why a candidate stays as it is; None if it is to be replaced."""
+    term = request.rule.refusal(candidate)
     if term is not None:
-        return term.describe(candidate)
+        return FailedTerm(term, candidate.value(term.field))
     if taken & set(ops):
-        return "overlaps a block that is replaced already"
+        return Overlap()
     if computes_weight(network, ops):
-        return "its weight is computed, not a parameter"
-    exemption = _exemption(asked, candidate)
-    return f"kept by “{exemption}”" if exemption and exemption.divisor is None else ""
+        return ComputedWeight()
+    exemption = _exemption(request, candidate)
+    return exemption if exemption and exemption.divisor is None else None
 
 
 def computes_weight(network: Network, ops: tuple[int, ...]) -> bool:
@@ -132,78 +134,65 @@ def _computes_weight(network: Network, op: Op) -> bool:
     return not op.parameters or network.sizes[op.parameters[0]] != op.site.weights
 
 
-def _exemption(asked: Rewrite, candidate: Candidate) -> Exemption | None:
-    holding = (e for e in asked.exemptions if e.rule.refusal(candidate) is None)
+def _exemption(request: Rewrite, candidate: Candidate) -> Exemption | None:
+    holding = (e for e in request.exemptions if e.rule.refusal(candidate) is None)
     return next(holding, None)
 
 
-def _wanted(asked: Rewrite, candidate: Candidate) -> tuple[ConvKind, int, str]:
-    """The kind for one site, its G or P, and a note if an exemption says so."""
-    exemption = _exemption(asked, candidate)
-    if exemption is None or exemption.divisor is None:
-        return asked.kind, asked.divisor, ""
-    note = f"{exemption.change} by “{exemption}”"
-    return exemption.kind or asked.kind, exemption.divisor, note
-
-
-def _divisor_at(
-    asked: Rewrite, candidate: Candidate, chosen: ConvKind, divisor: int, note: str
-) -> tuple[int, str, str]:
-    """G or P at one site (0: it is kept), a note if it is not the one asked for, or a problem."""
-    letter = chosen.letter
+def _decided(request: Rewrite, candidate: Candidate) -> tuple[Decision, Choice | None]:
+    """What becomes of a site that is to be replaced, and by what; None: it is not."""
+    wanted = Choice(request.kind, request.divisor)
+    exemption = _exemption(request, candidate)
+    if exemption and exemption.divisor is not None:
+        wanted = Choice(exemption.kind or request.kind, exemption.divisor)
     M, N = candidate.site.M, candidate.site.N
-    try:
-        chosen.check(M, N, divisor)
-        return divisor, note, ""
-    except IndivisibleError as error:
-        problem = error.message
-    if asked.indivisible.policy == "keep":
-        return 0, f"kept: {problem}", ""
-    if asked.indivisible.policy == "gcd":
-        shared = gcd(divisor, M, N)
-        return shared, f"{letter}={shared}: {problem}", ""
-    fallback = asked.indivisible.fallback
-    if fallback and M % fallback == 0 and N % fallback == 0:
-        return fallback, f"{letter}={fallback}: {problem}", ""
-    if fallback:
-        problem += f", nor is M={M}, N={N} by the fallback {fallback}"
-    return 0, "", problem
+    misfit = wanted.kind.misfit(M, N, wanted.divisor)
+    if misfit is None:
+        return Decision(candidate, Outcome.REPLACED, exemption), wanted
+    instead, fallback = 0, request.indivisible.fallback
+    if request.indivisible.policy is Policy.KEEP:
+        return Decision(candidate, Outcome.KEPT, Indivisibility(misfit)), None
+    if request.indivisible.policy is Policy.GCD:
+        instead = gcd(wanted.divisor, M, N)
+    elif fallback and M % fallback == 0 and N % fallback == 0:
+        instead = fallback
+    if instead:
+        reason = Indivisibility(misfit, instead)
+        return Decision(candidate, Outcome.REPLACED, reason), Choice(wanted.kind, instead)
+    return Decision(candidate, Outcome.REFUSED, Indivisibility(misfit, 0, fallback)), None
 
 
-def _replace(
-    asked: Rewrite,
-    candidate: Candidate,
-    ops: tuple[int, ...],
-    chosen: ConvKind,
-    divisor: int,
-    note: str,
+def _replacement(
+    request: Rewrite, decision: Decision, ops: tuple[int, ...], choice: Choice
 ) -> Replacement:
-    bias = None if asked.bias == "keep" else False
+    candidate = decision.candidate
+    bias = None if request.bias is Bias.KEEP else False
     return Replacement(
         ops=ops,
         path=candidate.path,
         module=candidate.module,
         block=candidate.block,
         site=candidate.site,
-        kind=chosen,
-        divisor=divisor,
-        cost=chosen.at(candidate.site, divisor, bias),
-        note=note,
+        kind=choice.kind,
+        divisor=choice.divisor,
+        cost=choice.kind.at(candidate.site, choice.divisor, bias),
+        reason=decision.reason,
     )
 
 
-def _refusal(asked: Rewrite, refused: tuple[str, ...]) -> IndivisibleError:
-    shown = "; ".join(refused[:3]) + (f"; and {len(refused) - 3} more" if refused[3:] else "")
-    letter = asked.kind.letter or "G or P"
+def _refusal(request: Rewrite, refused: tuple[Decision, ...]) -> IndivisibleError:
+    shown = "; ".join(f"{one.candidate.path}: {one.reason}" for one in refused[:3])
+    more = f"; and {len(refused) - 3} more" if refused[3:] else ""
+    letter = request.kind.letter or "G or P"
     return IndivisibleError(
-        shown,
+        shown + more,
         f"choose another {letter}, or say what to do there: --indivisible keep, gcd or fallback:N",
     )
 
 
-def _nothing_matched(network: Network, asked: Rewrite) -> UsageError:
+def _nothing_matched(network: Network, request: Rewrite) -> UsageError:
     kinds = sorted({block.kind for block in network.blocks})
     hint = "--explain lists every site and the term that refused it"
-    if kinds and not asked.rule.wants_blocks:
+    if kinds and not request.rule.wants_blocks:
         hint += f"; this network has blocks: try --where {' or --where '.join(kinds)}"
-    return UsageError(f"nothing in {network.name} matches “{asked.rule}”", hint)
+    return UsageError(f"nothing in {network.name} matches “{request.rule}”", hint)

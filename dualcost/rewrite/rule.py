@@ -18,7 +18,6 @@ from fnmatch import fnmatchcase
 from dualcost.errors import RuleError, UnknownNameError
 from dualcost.network.network import BLOCK_KINDS
 from dualcost.network.site import ConvSite, Size
-from dualcost.units import size
 
 # Longest first, so that ">=" is not read as ">" and "=".
 OPERATORS = (">=", "<=", "!=", "=", ">", "<")
@@ -42,9 +41,20 @@ class Candidate:
     first: bool
     site: ConvSite
 
+    def value(self, field: str) -> object:
+        """The value of a field of rules: a number, a size, a text, or whether it is so."""
+        values = {
+            "dims": len(self.site.kernel),
+            "first": self.first,
+            "path": self.path,
+            "type": self.module,
+            "block": self.block,
+        }
+        return values[field] if field in values else getattr(self.site, field)
+
     def written(self, field: str) -> str:
         """The value of a field as a term has it: "3" of a kernel of 3×3, "1x7", "yes"."""
-        value = _value(self, field)
+        value = self.value(field)
         if isinstance(value, tuple):
             return "x".join(map(str, value if len(set(value)) > 1 else value[:1]))
         return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
@@ -79,7 +89,7 @@ def _text(text: str) -> str:
     return text
 
 
-# field: (reader of a value, value of a candidate as text for messages)
+# field: reader of a value
 READERS = {
     "kernel": _size,
     "stride": _size,
@@ -97,18 +107,6 @@ READERS = {
 }
 GLOBS = ("path", "type")
 ORDERED = ("kernel", "stride", "dilation", "groups", "M", "N", "dims")
-
-
-def _value(candidate: Candidate, name: str) -> object:
-    site = candidate.site
-    values = {
-        "dims": len(site.kernel),
-        "first": candidate.first,
-        "path": candidate.path,
-        "type": candidate.module,
-        "block": candidate.block,
-    }
-    return values[name] if name in values else getattr(site, name)
 
 
 def _compare(value: object, operator: str, wanted: object) -> bool:
@@ -158,21 +156,13 @@ class Term:
 
     def holds(self, candidate: Candidate) -> bool:
         """Whether the candidate fulfils this condition."""
-        value = _value(candidate, self.field)
+        value = candidate.value(self.field)
         if self.field in GLOBS:
             found = any(fnmatchcase(str(value), pattern) for pattern in self.values)
             return found == (self.operator == "=")
         operator = "=" if self.operator == "!=" else self.operator
         found = any(_compare(value, operator, READERS[self.field](v)) for v in self.values)
         return found == (self.operator != "!=")
-
-    def describe(self, candidate: Candidate) -> str:
-        """Why it does not hold: "stride=1 wanted, is 2×2"."""
-        value = _value(candidate, self.field)
-        shown = size(value) if isinstance(value, tuple) else value
-        if isinstance(value, bool):
-            shown = "yes" if value else "no"
-        return f"{self} wanted, is {shown or 'none'}"
 
     def __str__(self) -> str:
         return f"{self.field}{self.operator}{','.join(self.values)}"

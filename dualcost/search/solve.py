@@ -21,7 +21,7 @@ from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.expression import Expression, Values
 from dualcost.network.guard import Guard
 from dualcost.network.network import Network
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Policy, Rewrite
 from dualcost.rewrite.rewrite import rewrite
 from dualcost.search.constraint import Constraint
 
@@ -167,7 +167,7 @@ def solve_divisor(
         UsageError: the rewrite's rule matches nothing.
         IndivisibleError: an exemption's G or P does not divide some channels.
     """
-    refusing = asked.indivisible.policy == "refuse"
+    refusing = asked.indivisible.policy is Policy.REFUSE
     form = closed_form(network, asked, convention)
     candidates = form.divisors if refusing else tuple(_dividing_some(network, asked))
 

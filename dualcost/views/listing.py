@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from dualcost.costs.profile import NEVER_RUN, Profile, Row
+from dualcost.costs.profile import NEVER_RUN, Profile, Row, Several
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import Cost
@@ -14,7 +14,6 @@ from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL
 # groups of rows that stand for several: all in a module, all of a group, all that a cut left out
 MODULE, FOLDED, MORE = SEVERAL = ("module", "folded", "more")
 WHOLE = "(the network)"
-TIMES = " × "  # "3 × dual G=4": what the sites become for which a row stands
 SORTS: dict[str, Callable[[Row], Any]] = {
     "order": lambda row: 0,
     "macs": lambda row: -row.after.macs,
@@ -86,7 +85,7 @@ def _by_layer(rows: Iterable[Row]) -> list[Row]:
             folded.setdefault(row.group, []).append(row)
     for group, members in folded.items():
         what = f"parameter{'s' * (len(members) > 1)} never run" if group == NEVER_RUN else group
-        shown.append(together(f"{len(members)}{TIMES}{what}", members, FOLDED))
+        shown.append(together(f"{len(members)} × {what}", members, FOLDED))
     return shown
 
 
@@ -109,8 +108,6 @@ def modules(rows: Iterable[Row], depth: int) -> list[Row]:
 
 def together(path: str, rows: Sequence[Row], group: str) -> Row:
     """One row for several, with the sum of their costs."""
-    changes = [_becomes(row) for row in rows]
-    replaced = {kind for _, kinds in changes for kind in kinds}
     times = [row.time for row in rows if row.time is not None]
     return Row(
         path=path,
@@ -119,20 +116,8 @@ def together(path: str, rows: Sequence[Row], group: str) -> Row:
         group=group,
         before=sum((row.before for row in rows), Cost()),
         after=sum((row.after for row in rows), Cost()),
-        becomes=f"{sum(n for n, _ in changes)}{TIMES}{', '.join(sorted(replaced))}"
-        if replaced
-        else "",
+        becomes=Several.of(rows),
         folds=sum(row.folds for row in rows),
         ops=tuple(index for row in rows for index in row.ops),
         time=sum(times, Timing()) if times else None,
     )
-
-
-def _becomes(row: Row) -> tuple[int, set[str]]:
-    """How many sites of a row are replaced, and what they become."""
-    if not row.replaced:
-        return 0, set()
-    if row.group not in SEVERAL:
-        return 1, {row.becomes}
-    count, _, kinds = row.becomes.partition(TIMES)
-    return int(count), set(kinds.split(", "))

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from dualcost.costs.profile import REMOVED, Row, profile
 from dualcost.errors import UsageError
+from dualcost.kinds.choice import Choice
 from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import COMPUTE, MEMORY, Timing, estimate, total
 from dualcost.network.cost import CONVENTIONS, Cost
@@ -73,20 +74,20 @@ class PlacedLayer:
 
     Attributes:
         path: the module.
-        becomes: what it is replaced by; "" if it stays.
+        becomes: what it is replaced by; None if it stays.
         before: where it lies as it is.
         after: where it lies as rewritten.
     """
 
     path: str
-    becomes: str
+    becomes: Choice | None
     before: Point
     after: Point
 
     @property
     def replaced(self) -> bool:
         """The rewrite replaced it."""
-        return bool(self.becomes)
+        return self.becomes is not None
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def roofline(
     computing = [row for row in rows if row.before.macs and row.becomes != REMOVED]
     points = [_points(row, before.by_index, after.by_index) for row in computing]
     layers = tuple(
-        PlacedLayer(row.path, row.becomes, old, new)
+        PlacedLayer(row.path, row.choice, old, new)
         for row, (old, new) in zip(computing, points, strict=True)
         if old and new
     )
@@ -177,7 +178,7 @@ def _point(cost: Cost, timings: Iterable[Timing]) -> Point | None:
 
 def folded(layers: Iterable[PlacedLayer]) -> list[tuple[PlacedLayer, int]]:
     """Each point of the plot once, with how many layers lie there: networks repeat their layers."""
-    found: dict[tuple[str, Point, Point], tuple[PlacedLayer, int]] = {}
+    found: dict[tuple[Choice | None, Point, Point], tuple[PlacedLayer, int]] = {}
     for layer in layers:
         key = layer.becomes, layer.before, layer.after
         first, count = found.get(key, (layer, 0))

@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dualcost.costs.profile import Profile, Row
+from dualcost.costs.profile import REMOVED, Profile, Row
 from dualcost.errors import UsageError
+from dualcost.kinds.choice import Choice
 from dualcost.kinds.kinds import kind
 from dualcost.network.cost import Cost
+from dualcost.network.form import Form
 from dualcost.network.network import BLOCK_KINDS, CONVOLUTION, LINEAR, MATMUL
 from dualcost.rewrite.plan import SUFFIX
 from dualcost.rewrite.plan import read as read_plan
@@ -38,7 +40,7 @@ class Layer:
     Attributes:
         path: the module it ran in; "" for layers that are added up by group.
         group: what it is (`network.GROUPS`).
-        kind: the kind of convolution, with its G or P.
+        kind: what it is, with its G or P; None if it is no convolution.
         M: input channels or features.
         N: output channels or features.
         kernel: as text, "3x3".
@@ -50,7 +52,7 @@ class Layer:
 
     path: str
     group: str
-    kind: str
+    kind: Form | None
     M: int | None
     N: int | None
     kernel: str
@@ -156,7 +158,7 @@ def of_profile(name: str, profile: Profile) -> Contender:
         name=name,
         about=f"{profile.network}{done}",
         convention=profile.convention.name,
-        layers=_folded(map(_of_row, profile.rows)),
+        layers=_folded(_of_row(row) for row in profile.rows if row.becomes != REMOVED),
         total=_sum([profile.after]),
         peak_bytes=profile.peak[1].nbytes,
         partial=profile.partial,
@@ -172,14 +174,18 @@ def _of_row(row: Row) -> Layer:
     return Layer(
         path=row.path,
         group=row.group,
-        kind=row.becomes or row.kind,
+        kind=_form(row.choice) if row.choice else row.kind,
         M=row.M,
         N=row.N,
         kernel="x".join(map(str, site.kernel)) if site else "",
         out_size="x".join(map(str, site.out_size)) if site else "",
         cost=_sum([row.after]),
-        block=row.replaced and row.kind in BLOCK_KINDS,
+        block=row.replaced and row.kind is not None and row.kind.name in BLOCK_KINDS,
     )
+
+
+def _form(choice: Choice) -> Form:
+    return Form(choice.kind.name, choice.kind.letter, choice.divisor)
 
 
 def read(path: Path) -> Contender:
@@ -217,7 +223,7 @@ def _of_report(name: str, report: Mapping[str, Any]) -> Contender:
         name=name,
         about=f"{report['network']}{done}",
         convention=report["convention"]["name"],
-        layers=_folded(map(_of_record, report["rows"])),
+        layers=_folded(_of_record(r) for r in report["rows"] if r["becomes"] != str(REMOVED)),
         total=Cost(**{metric: int(total[metric]) for metric in METRICS}),
         peak_bytes=int(report["peak"]["after"]["bytes"]),
         partial=bool(report["partial"]),
@@ -226,10 +232,11 @@ def _of_report(name: str, report: Mapping[str, Any]) -> Contender:
 
 def _of_record(row: Mapping[str, Any]) -> Layer:
     becomes = row["becomes"]
+    kind = becomes or row["kind"]
     return Layer(
         path=row["path"],
         group=row["group"],
-        kind=becomes or row["kind"],
+        kind=Form.parse(kind) if kind else None,
         M=row["M"],
         N=row["N"],
         kernel=row["kernel"] or "",
@@ -250,7 +257,7 @@ def _folded(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     kept: list[Layer] = []
     others: dict[str, list[Layer]] = {}
     for layer in layers:
-        if layer.group in LAYERS and layer.kind != "removed":
+        if layer.group in LAYERS:
             kept.append(layer)
         elif layer.cost != Cost():
             others.setdefault(layer.group, []).append(layer)
@@ -263,7 +270,7 @@ def merged(path: str, group: str, layers: list[Layer]) -> Layer:
         layers[0],
         path=path,
         group=group,
-        kind="",
+        kind=None,
         M=layers[0].M,
         N=layers[-1].N,
         kernel="",

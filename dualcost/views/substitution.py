@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dualcost.costs.profile import Profile, Row
-from dualcost.kinds.kinds import KINDS
 from dualcost.kinds.recipe import ConvKind
+from dualcost.network.form import Form
 from dualcost.network.site import ConvSite
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Substitution:
     Attributes:
         kind: what they become.
         divisor: its G or P.
-        was: what they were, in the words of a profile.
+        was: what they were.
         site: one of them.
         paths: all of them.
         macs_before: multiply-accumulates of one, before.
@@ -36,7 +36,7 @@ class Substitution:
 
     kind: ConvKind
     divisor: int
-    was: str
+    was: Form
     site: ConvSite
     paths: tuple[str, ...]
     macs_before: int
@@ -70,11 +70,11 @@ def substitutions(profile: Profile) -> tuple[Substitution, ...]:
 
 def _substitution(rows: list[Row]) -> Substitution:
     first = rows[0]
-    assert first.site is not None and first.divisor is not None
-    kind = KINDS[first.becomes.partition(" ")[0]]
+    assert first.site is not None and first.kind is not None and first.choice is not None
+    kind = first.choice.kind
     made = Substitution(
         kind=kind,
-        divisor=first.divisor,
+        divisor=first.choice.divisor,
         was=first.kind,
         site=first.site,
         paths=tuple(row.path for row in rows),

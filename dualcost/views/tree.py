@@ -99,7 +99,7 @@ def _module(path: str, name: str, leaves: Sequence[Branch], depth: int) -> Branc
         elif leaf.row.group in PRODUCTS or leaf.row.replaced:
             key = ("own", str(number))
         else:
-            key = ("own", leaf.row.group, leaf.row.becomes)
+            key = ("own", leaf.row.group, str(leaf.row.becomes or ""))
         groups.setdefault(key, []).append(leaf)
     twigs = tuple(
         _module(f"{path}.{part}" if path else part, part, members, depth + 1)

@@ -19,6 +19,7 @@ from dualcost.library import networks as library
 from dualcost.network.cost import Cost, convention
 from dualcost.network.network import Network, Parameter
 from dualcost.network.tracefile import SUFFIX
+from dualcost.render.rewrite import becomes
 from dualcost.rewrite.request import Rewrite
 
 PACKAGED = [f"{origin}:{name}" for origin in library.ORIGINS for name in library.names(origin)]
@@ -286,7 +287,9 @@ def test_a_row_says_what_ran() -> None:
             never_run=[Parameter("aux.weight", (7, 3)), Parameter("scale", ())],
         )
     )
-    assert [(row.path, row.kind, row.M, row.N, row.divisor, row.total) for row in found.rows] == [
+    assert [
+        (row.path, str(row.kind or ""), row.M, row.N, row.divisor, row.total) for row in found.rows
+    ] == [
         ("a", "standard", 3, 8, 1, "convolution"),
         ("a.norm", "", None, None, None, "norm"),
         ("", "", None, None, None, "rest"),
@@ -308,7 +311,7 @@ def test_a_row_says_what_ran() -> None:
 def test_a_replaced_row_stands_where_the_layer_ran() -> None:
     net = network(conv("a", site(3, 8)), conv("b", site(8, 8), 0), linear("head", 512, 10, 1))
     found = profile(net, Rewrite.parse("dual", G=4))
-    assert [(row.path, row.becomes, row.divisor) for row in found.rows] == [
+    assert [(row.path, becomes(row.becomes), row.divisor) for row in found.rows] == [
         ("a", "", 1),
         ("b", "dual G=4", 4),
         ("head", "", None),

@@ -28,7 +28,7 @@ from support.calibrations import (
 )
 
 from dualcost.cli import run
-from dualcost.costs.profile import profile
+from dualcost.costs.profile import REMOVED, profile
 from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode, UnmeasuredError, UsageError
 from dualcost.kinds.kinds import KINDS
@@ -135,7 +135,7 @@ def test_a_replaced_block_takes_the_time_of_what_stands_for_it(calibration: Cali
     network = library.load("mobilenet_v2")
     asked = Rewrite.parse("dual", G=8, where="inverted-residual")
     result = timed(profile(network, asked), network, calibration)
-    removed = [row for row in result.rows if row.becomes == "removed"]
+    removed = [row for row in result.rows if row.becomes == REMOVED]
     assert removed and all(row.time == Timing() for row in removed)
     replaced = next(row for row in result.rows if row.replaced)
     assert replaced.time is not None and replaced.site is not None

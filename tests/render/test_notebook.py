@@ -14,6 +14,7 @@ import dualcost
 from dualcost.costs.profile import Row
 from dualcost.errors import UsageError
 from dualcost.network.cost import CONVENTIONS, Cost
+from dualcost.network.form import Form
 from dualcost.render.profile.csv import rows_csv
 from dualcost.render.profile.notebook import NotebookProfile
 
@@ -69,7 +70,7 @@ def test_a_short_network_is_shown_whole() -> None:
 
 def test_what_a_module_is_called_never_becomes_a_tag() -> None:
     cost = Cost(macs=9, params=1)
-    row = Row(f"body.{ODD}", ODD, ODD, "convolution", cost, cost, kind=ODD)
+    row = Row(f"body.{ODD}", ODD, ODD, "convolution", cost, cost, kind=Form(ODD))
     other = Row("body.1", "", "", "convolution", cost, cost)
     profile = NotebookProfile(ODD, (), CONVENTIONS["torch"], (row, other), unknown={ODD: 1})
     reader = Reader(profile._repr_html_())

@@ -17,9 +17,10 @@ from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode, IndivisibleError, UsageError
 from dualcost.kinds.kinds import KINDS
 from dualcost.lab.race import Variant
+from dualcost.render.rewrite import why
 from dualcost.rewrite import plan
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import BIASES, Indivisible, Rewrite
+from dualcost.rewrite.request import Bias, Indivisible, Rewrite
 from dualcost.rewrite.rewrite import rewrite
 from dualcost.rewrite.rule import Rule, Term
 from dualcost.toml import quoted
@@ -40,7 +41,7 @@ def test_an_exception_may_name_another_kind() -> None:
         "c5": ("dual", 2),
         "c6": ("dual", 2),
     }
-    reasons = {d.candidate.path: d.reason for d in found.decisions}
+    reasons = {d.candidate.path: why(d.outcome, d.reason) for d in found.decisions}
     assert reasons["c1"] == "het P=4 by “path=c1: het P=4”"
     assert reasons["c2"] == "dsc by “path=c2: dsc”"
     assert reasons["c3"] == "kept by “path=c3: keep”"
@@ -121,7 +122,7 @@ def rewrites(draw: st.DrawFn) -> Rewrite:
         divisor(name),
         draw(_rules),
         Indivisible.parse(draw(st.sampled_from(["refuse", "keep", "gcd", "fallback:8"]))),
-        draw(st.sampled_from(BIASES)),
+        draw(st.sampled_from(Bias)),
         tuple(exemptions),
     )
 

@@ -30,6 +30,7 @@ from dualcost.errors import IndivisibleError, RuleError, UnknownNameError, Usage
 from dualcost.kinds.kinds import KINDS
 from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import Cost
+from dualcost.render.rewrite import why
 from dualcost.rewrite.exemption import Exemption
 from dualcost.rewrite.request import Indivisible, Rewrite
 from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
@@ -37,7 +38,9 @@ from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 def reasons(found: Rewritten) -> dict[str, tuple[bool, str]]:
     """Path → whether it is replaced, and the reason given."""
-    return {one.candidate.path: (one.replaced, one.reason) for one in found.decisions}
+    return {
+        one.candidate.path: (one.replaced, why(one.outcome, one.reason)) for one in found.decisions
+    }
 
 
 # --- which sites, and why
@@ -175,7 +178,7 @@ def test_gcd_takes_the_largest_number_that_divides() -> None:
     # gcd(16, 32, 24), gcd(16, 24, 7), gcd(16, 7, 64), gcd(16, 64, 64)
     assert replaced(found) == {"c1": 8, "c2": 1, "c3": 1, "c4": 16}
     assert reasons(found)["c1"] == (True, "G=8: N=24 is not divisible by G=16")
-    assert [one.note for one in found.replacements][-1] == ""
+    assert [one.reason for one in found.replacements][-1] is None
 
 
 @quickly
@@ -188,7 +191,7 @@ def test_gcd_always_fits_and_is_the_number_asked_for_where_that_fits(
     # the largest of all candidates, found without a gcd
     fitting = [d for d in range(1, wanted + 1) if not (wanted % d or M % d or N % d)]
     assert found.divisor == max(fitting) == gcd(wanted, M, N)
-    assert (found.note == "") == (found.divisor == wanted)
+    assert (found.reason is None) == (found.divisor == wanted)
 
 
 def test_a_fallback_is_used_only_where_it_is_needed_and_divides() -> None:

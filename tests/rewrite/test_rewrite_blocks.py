@@ -25,6 +25,8 @@ from dualcost.library import networks as library
 from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import Cost
 from dualcost.network.network import INVERTED_RESIDUAL, SEPARABLE, Network
+from dualcost.render.rewrite import becomes, why
+from dualcost.rewrite.decision import Overlap
 from dualcost.rewrite.rewrite import rewrite
 
 # --- finding blocks
@@ -197,11 +199,11 @@ def test_a_block_is_replaced_as_a_whole_and_every_total_is_exact() -> None:
     left = in_bytes(Cost(traffic=2 * 2 * positions * 32), made=2 * positions * 32)
     assert found.totals["rest"] == (left, Cost())
     assert all(group_total(found, g) == found.totals[g] for g in ("convolution", "norm", "linear"))
-    assert [(row.path, row.kind, row.becomes) for row in found.rows] == [
+    assert [(row.path, str(row.kind or ""), becomes(row.becomes)) for row in found.rows] == [
         ("stem", "standard", ""),
         ("b", INVERTED_RESIDUAL, "dual G=4"),
-        ("b", "", REMOVED),
-        ("b", "", REMOVED),
+        ("b", "", "removed"),
+        ("b", "", "removed"),
         ("b.norm3", "", ""),
         ("head", "", ""),
     ]
@@ -213,7 +215,7 @@ def test_of_two_blocks_that_overlap_the_first_is_replaced() -> None:
     both = network(*ops, blocks=find_blocks(ops, {}))
     found = rewrite(both, asked(number=4, where="block=separable,inverted-residual")).checked()
     assert [one.ops for one in found.replacements] == [(4, 5, 6, 7)]
-    assert [(d.candidate.block, d.replaced, d.reason) for d in found.decisions] == [
+    assert [(d.candidate.block, d.replaced, why(d.outcome, d.reason)) for d in found.decisions] == [
         (SEPARABLE, True, ""),
         (INVERTED_RESIDUAL, False, "overlaps a block that is replaced already"),
     ]
@@ -226,7 +228,7 @@ def test_of_two_blocks_of_the_same_ops_one_decision_says_replaced() -> None:
     assert len(same) == 2 and same[0] == same[1]
     found = rewrite(net, asked(number=1, where="block=separable,inverted-residual")).checked()
     assert sum(d.replaced for d in found.decisions) == len(found.replacements)
-    assert all(not d.replaced for d in found.decisions if d.reason.startswith("overlaps"))
+    assert all(not d.replaced for d in found.decisions if d.reason == Overlap())
 
 
 def test_the_first_convolution_is_protected_inside_a_block_too() -> None:
@@ -234,5 +236,5 @@ def test_the_first_convolution_is_protected_inside_a_block_too() -> None:
     blocks = find_blocks(ops, {})
     net = network(*ops, blocks=blocks)
     found = rewrite(net, asked(number=4, where="separable first=no"))
-    assert [d.reason for d in found.decisions] == ["first=no wanted, is yes"]
+    assert [why(d.outcome, d.reason) for d in found.decisions] == ["first=no wanted, is yes"]
     assert replaced(rewrite(net, asked(number=4, where="separable"))) == {"": 4}

@@ -16,6 +16,8 @@ from support.networks import quickly, site
 from dualcost.errors import RuleError, UnknownNameError, UsageError
 from dualcost.network.network import BLOCK_KINDS
 from dualcost.network.site import ConvSite
+from dualcost.render.rewrite import why
+from dualcost.rewrite.decision import FailedTerm, Outcome
 from dualcost.rewrite.rule import NAMED_RULES, OPERATORS, READERS, Candidate, Rule, Term
 
 PLAIN = Candidate("layer3.0.conv2", "Conv2d", "", False, site(64, 128))
@@ -272,7 +274,7 @@ def test_a_refusal_says_what_was_wanted_and_what_is(
 ) -> None:
     term = Rule.parse(text).refusal(candidate)
     assert term is not None
-    assert term.describe(candidate) == message
+    assert why(Outcome.KEPT, FailedTerm(term, candidate.value(term.field))) == message
 
 
 # --- what cannot be read

@@ -25,6 +25,7 @@ from dualcost.costs.metrics import METRICS
 from dualcost.costs.profile import Profile, profile
 from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode, UsageError
+from dualcost.kinds.choice import Choice
 from dualcost.kinds.kinds import KINDS
 from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
@@ -36,7 +37,7 @@ from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rule import Rule
 from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import LATENCY, NAMES, Latency, budget, budgets
-from dualcost.search.fit.choices import Choice, choices
+from dualcost.search.fit.choices import choices
 from dualcost.search.fit.fit import fit, offered
 from dualcost.search.fit.fitted import OBJECTIVES, Fitted, Wish
 from dualcost.search.fit.timetable import Predictor

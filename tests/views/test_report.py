@@ -21,6 +21,8 @@ from support.networks import asked, conv, dual_macs, mobile, network, norm, plai
 from dualcost.costs.profile import REMOVED, Profile, Row, profile
 from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode
+from dualcost.kinds.choice import Choice
+from dualcost.kinds.kinds import KINDS
 from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, Cost
@@ -69,7 +71,7 @@ some_rows = st.builds(
     group=st.sampled_from(GROUPS),
     before=costs,
     after=costs,
-    becomes=st.sampled_from(["", "dual G=4", REMOVED]),
+    becomes=st.sampled_from([None, Choice(KINDS["dual"], 4), REMOVED]),
 )
 
 

@@ -21,7 +21,7 @@ from dualcost.nn.layers.kinds import HetConv2d, Layer, check_implementation, lay
 from dualcost.nn.layers.start import COPY, FRESH, Start, check_init
 from dualcost.nn.trace.inputs import Example
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Bias, Rewrite
 from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 KEEP = "leave it out: --where 'default path!={path}' or --but 'path={path}: keep'"
@@ -125,7 +125,7 @@ class _Conversion:
         self.init = init
         self.starts: list[Start] = []
         self.implementation = implementation
-        self.asked = rewritten.asked
+        self.request = rewritten.request
         self.replacements = rewritten.replacements
         self.ops = rewritten.network.ops
         self.gone = frozenset(index for one in self.replacements for index in one.ops)
@@ -191,7 +191,7 @@ class _Conversion:
             "padding": old.padding,
             "dilation": old.dilation,
             "padding_mode": old.padding_mode,
-            "bias": site.bias and self.asked.bias == "keep",
+            "bias": site.bias and self.request.bias is Bias.KEEP,
             "device": like.device,
             "dtype": like.dtype,
         }

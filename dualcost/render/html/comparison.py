@@ -7,6 +7,7 @@ from string import ascii_uppercase
 
 from dualcost import units
 from dualcost.network.cost import UNIT
+from dualcost.network.form import Form
 from dualcost.render.compare import IN_BYTES, TITLES, line_kind, line_name
 from dualcost.render.html import summary
 from dualcost.render.html.table import Cell, Heading, Table
@@ -86,10 +87,17 @@ def _line(line: Line) -> TableLine:
     for metric in SHOWN:
         cells += _cells(line.values(metric), metric)
     last = line.layers[-1]
-    hue = last.kind.partition(" ")[0] if last and line.changed else line.first.group
+    hue = _hue(last.kind) if last and line.changed else line.first.group
     layer = not line.path.startswith("(") or line.path == "(root)"
     tags = ("d" if line.changed else "") + ("l" if layer else "")
     return TableLine(cells, hue=hue, tags=tags)
+
+
+def _hue(form: Form | None) -> str:
+    """What colours a line: a kind has its own colour, transposed convolutions have theirs."""
+    if form is None:
+        return ""
+    return "transposed" if form.transposed else form.name
 
 
 def _paths(layers: Sequence[Layer | None]) -> str:

@@ -12,6 +12,8 @@ from dualcost.network.cost import ratio
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN
 from dualcost.render.html.table import Cell, Column, Exact, Heading, Line, Table
 from dualcost.render.profile.columns import COLUMNS
+from dualcost.render.rewrite import becomes, why
+from dualcost.rewrite.decision import Outcome
 from dualcost.views.report import Report
 from dualcost.views.tree import Branch
 
@@ -61,9 +63,11 @@ def hue(branch: Branch) -> str:
     row = branch.row
     if not branch.leaf:
         return "module"
-    if row.replaced:
-        return row.becomes.partition(" ")[0]
-    return REMOVED if row.becomes == REMOVED else row.group if row.group in HUES else "rest"
+    if row.choice:
+        return row.choice.kind.name
+    if row.becomes == REMOVED:
+        return str(REMOVED)
+    return row.group if row.group in HUES else "rest"
 
 
 def _tags(row: Row) -> str:
@@ -78,7 +82,7 @@ def _tags(row: Row) -> str:
 def _layer(profile: Profile, branch: Branch) -> Cell:
     row = branch.row
     path = branch.path or "(root)"
-    words = [path, row.module, row.op, row.note]
+    words = [path, row.module, row.op, why(Outcome.REPLACED, row.reason)]
     if not branch.leaf:
         words = [path, f"{len(branch.leaves)} layers"]
     return Cell(branch.name, path, " · ".join(filter(None, words)))
@@ -87,7 +91,7 @@ def _layer(profile: Profile, branch: Branch) -> Cell:
 def _kind(profile: Profile, branch: Branch) -> Cell:
     row = branch.row
     if not branch.leaf:
-        text = row.becomes
+        text = becomes(row.becomes)
     elif row.becomes == REMOVED:
         text = f"{row.group}, {REMOVED}"
     else:

@@ -48,7 +48,7 @@ def network_page(
     """
     profile = report.profile
     table = layers_table(report)
-    hues = {line.hue for line in table.lines} - {"module", REMOVED}
+    hues = {line.hue for line in table.lines} - {"module", str(REMOVED)}
     kind = profile.rewrite.kind.name if profile.rewrite else ""
     equations = [worked(one) for one in report.substitutions]
     left_out = {"modules"} if not report.modules else set()

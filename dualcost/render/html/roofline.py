@@ -149,11 +149,13 @@ def _marks(
     sides = [(spot, spot[0].before, "kept", "") for spot in kept]
     sides += [(spot, spot[0].before, "before", "before: ") for spot in changed]
     sides += [
-        (spot, spot[0].after, f"after {spot[0].becomes.partition(' ')[0]}", "after: ")
+        (spot, spot[0].after, f"after {choice.kind.name}", "after: ")
         for spot in changed
+        if (choice := spot[0].becomes)
     ]
     for (layer, count), point, look, words in sides:
         more = f" and {count - 1} like it" if count > 1 else ""
+        becomes = f"{layer.becomes} " if layer.becomes else ""
         attained = point.flops_per_s / roofline.roof.attainable(point.intensity)
         yield Mark(
             x=x.at(point.intensity),
@@ -161,8 +163,8 @@ def _marks(
             radius=round(radius(point, count), 1),
             look=look,
             title=(
-                f"{layer.path or '(root)'}{more}, {words}{layer.becomes if layer.replaced else ''}"
-                f"{' ' if layer.replaced else ''}{point.intensity:.1f} FLOPs/byte, "
+                f"{layer.path or '(root)'}{more}, {words}{becomes}"
+                f"{point.intensity:.1f} FLOPs/byte, "
                 f"~{units.tick(float(f'{point.flops_per_s:.4g}'))}FLOPs/s "
                 f"({units.percent(attained)} of the roof), ~{units.duration(point.seconds)} each"
             ),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from dualcost import units
 from dualcost.costs.profile import Profile, Row
 from dualcost.network.cost import ratio
+from dualcost.render.rewrite import becomes, why
+from dualcost.rewrite.decision import Outcome
 from dualcost.views.listing import MODULE, SEVERAL
 
 Value = int | float | str | bool | None
@@ -40,10 +42,9 @@ class Column:
 
 def _kind(profile: Profile, row: Row, unit: str) -> str:
     if row.group in SEVERAL:
-        return row.becomes or (f"{row.folds} layers" if row.group == MODULE else "")
-    if not row.replaced:
-        return row.kind or row.group
-    return f"{row.kind}→{row.becomes.partition(' ')[0]}"
+        return becomes(row.becomes) or (f"{row.folds} layers" if row.group == MODULE else "")
+    kind = str(row.kind or row.group)
+    return f"{kind}→{row.choice.kind.name}" if row.choice else kind
 
 
 def _groups(profile: Profile, row: Row, unit: str) -> str:
@@ -170,8 +171,8 @@ FIELDS: dict[str, Callable[[Row], Value]] = {
     "module": lambda row: row.module,
     "op": lambda row: row.op,
     "group": lambda row: row.group,
-    "kind": lambda row: row.kind,
-    "becomes": lambda row: row.becomes,
+    "kind": lambda row: str(row.kind or ""),
+    "becomes": lambda row: becomes(row.becomes),
     "M": lambda row: row.M,
     "N": lambda row: row.N,
     "kernel": _size("kernel"),
@@ -199,7 +200,7 @@ FIELDS: dict[str, Callable[[Row], Value]] = {
     "intensity_after": lambda row: row.after.intensity,
     "macs_ratio": lambda row: ratio(row.after.macs, row.before.macs),
     "params_ratio": lambda row: ratio(row.after.params, row.before.params),
-    "note": lambda row: row.note,
+    "note": lambda row: why(Outcome.REPLACED, row.reason),
 }
 
 

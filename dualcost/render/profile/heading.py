@@ -9,6 +9,10 @@ from dualcost.costs.profile import Profile, Row
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import Cost
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, NORM
+from dualcost.render.rewrite import why
+from dualcost.rewrite.decision import Indivisibility
+from dualcost.rewrite.exemption import Exemption
+from dualcost.rewrite.request import Bias
 from dualcost.version import __version__
 from dualcost.views.listing import FOLDED, MODULE, MORE
 
@@ -41,7 +45,7 @@ def facts(profile: Profile) -> list[tuple[str, str]]:
     if asked is not None:
         lines.append(("where", str(asked.rule)))
         lines += [("but", str(exemption)) for exemption in asked.exemptions]
-        if asked.bias == "drop":
+        if asked.bias is Bias.DROP:
             lines.append(("bias", "dropped in what is replaced"))
     lines += [
         ("counts", f"{profile.convention.about} (convention {profile.convention.name})"),
@@ -79,9 +83,9 @@ def versions(profile: Profile) -> dict[str, str]:
 def handled(profile: Profile) -> list[str]:
     """The sites at which an indivisible G or P, or an exemption, made a difference."""
     return [
-        f"{decision.candidate.path}: {decision.reason}"
+        f"{decision.candidate.path}: {why(decision.outcome, decision.reason)}"
         for decision in profile.decisions
-        if decision.reason and (decision.replaced or decision.reason.startswith("kept"))
+        if isinstance(decision.reason, Exemption | Indivisibility)
     ]
 
 

@@ -11,6 +11,7 @@ from dualcost.latency.estimate import Prediction, Timing
 from dualcost.network.cost import Cost, ratio
 from dualcost.render.profile.columns import fields
 from dualcost.render.profile.heading import versions
+from dualcost.render.rewrite import why
 
 SCHEMA = 1
 METRICS = ("macs", "operations", "flops", "params", "weight_bytes", "activation_bytes", "traffic")
@@ -91,7 +92,7 @@ def _rewrite(profile: Profile) -> dict[str, Any] | None:
         "but": [str(exemption) for exemption in asked.exemptions],
         "replaced": profile.replaced,
         "decisions": [
-            {"path": d.candidate.path, "replaced": d.replaced, "reason": d.reason}
+            {"path": d.candidate.path, "replaced": d.replaced, "reason": why(d.outcome, d.reason)}
             for d in profile.decisions
         ],
     }

@@ -10,6 +10,7 @@ from dualcost.costs.profile import Profile
 from dualcost.render.glyphs import CELLS, aligned, bar, guides, shortened
 from dualcost.render.profile.columns import Column, columns
 from dualcost.render.profile.heading import row_style
+from dualcost.render.rewrite import becomes
 from dualcost.views.listing import MORE
 from dualcost.views.tree import Entry, Outline
 
@@ -109,10 +110,11 @@ def bars(column: Column, profile: Profile, entries: Sequence[Entry]) -> list[flo
 def _spilt(entry: Entry, name: str, room: int, cells: Sequence[str]) -> tuple[str, list[str]]:
     """The line of a rest, whose long name takes the place of what is beside it, up to numbers."""
     left = list(cells)
+    kind = becomes(entry.row.becomes)
     # a rest has its kind in its text, and neither channels nor a kernel
-    while left and left[0].strip() in ("", entry.row.becomes):
+    while left and left[0].strip() in ("", kind):
         room += 1 + len(left.pop(0))
     use = f"{name}, use --top 0"
-    texts = [f"{use} ({entry.row.becomes})" if entry.row.becomes else use, use, name]
+    texts = [f"{use} ({kind})" if kind else use, use, name]
     text = next((one for one in texts if len(one) <= room), shortened(name, room))
     return text.ljust(room), left

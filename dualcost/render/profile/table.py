@@ -14,6 +14,7 @@ from dualcost.network.cost import Cost, ratio
 from dualcost.render.glyphs import aligned
 from dualcost.render.profile import heading
 from dualcost.render.profile.layers import layers, remark, whole
+from dualcost.render.rewrite import why
 from dualcost.render.terminal import plain_table
 from dualcost.rewrite.rewrite import Rewritten
 from dualcost.views.tree import Outline
@@ -64,10 +65,11 @@ def explanation(rewritten: Rewritten) -> RenderableType:
         table.add_column(title, overflow="fold")
     for decision in decisions:
         verdict = Text("replaced", "cyan") if decision.replaced else Text("kept", "dim")
-        table.add_row(decision.candidate.path or "(root)", verdict, decision.reason)
+        reason = why(decision.outcome, decision.reason)
+        table.add_row(decision.candidate.path or "(root)", verdict, reason)
     replaced = sum(decision.replaced for decision in decisions)
     return Group(
-        Text(f"{rewritten.network.name} with {rewritten.asked} where {rewritten.asked.rule}"),
+        Text(f"{rewritten.network.name} with {rewritten.request} where {rewritten.request.rule}"),
         table,
         Text(f"{replaced} of {len(decisions)} replaced", style="bold"),
     )

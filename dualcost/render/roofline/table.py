@@ -95,7 +95,7 @@ def roofline_json(roofline: Roofline) -> str:
 def _layer(roofline: Roofline, layer: PlacedLayer) -> dict[str, Any]:
     return {
         "path": layer.path,
-        "becomes": layer.becomes,
+        "becomes": str(layer.becomes or ""),
         "before": _point(roofline.roof, layer.before),
         "after": _point(roofline.roof, layer.after),
     }

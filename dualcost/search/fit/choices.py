@@ -15,24 +15,13 @@ from typing import Any
 
 from dualcost.costs.profile import Profile, Row, profile
 from dualcost.errors import UsageError
-from dualcost.kinds.recipe import ConvKind
+from dualcost.kinds.choice import Choice
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.network import Network
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import Indivisible, Rewrite
+from dualcost.rewrite.request import Bias, Indivisible, Policy, Rewrite
 from dualcost.rewrite.rewrite import Rewritten, candidates, computes_weight, rewrite
 from dualcost.rewrite.rule import Candidate, Rule, Term
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A kind with its G or P: what a site may become."""
-
-    kind: ConvKind
-    divisor: int = 1
-
-    def __str__(self) -> str:
-        return self.kind.label(self.divisor)
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,7 @@ class Choices:
     Attributes:
         network: as it is.
         rule: which sites are asked about.
-        bias: "keep" or "drop", as in a rewrite.
+        bias: as in a rewrite.
         convention: what is counted.
         groups: in order of execution of their first sites.
         base: the network as it is.
@@ -85,7 +74,7 @@ class Choices:
 
     network: Network
     rule: Rule
-    bias: str
+    bias: Bias
     convention: Convention
     groups: tuple[Group, ...]
     base: Profile
@@ -136,7 +125,7 @@ def choices(
     network: Network,
     offered: Iterable[Choice],
     rule: Rule,
-    bias: str = "keep",
+    bias: Bias = Bias.KEEP,
     convention: Convention = CONVENTIONS["torch"],
 ) -> Choices:
     """Cost every choice at every site that a rule accepts and whose channels it divides.
@@ -154,7 +143,7 @@ def choices(
     rewritten: dict[Choice, Rewritten] = {}
     changes: list[dict[Choice, Cost]] = [{} for _ in members]
     for choice in offered:
-        asked = Rewrite(choice.kind, choice.divisor, rule, Indivisible("keep"), bias)
+        asked = Rewrite(choice.kind, choice.divisor, rule, Indivisible(Policy.KEEP), bias)
         done = rewrite(network, asked)
         if not done.replacements:
             continue

@@ -14,13 +14,15 @@ from functools import cached_property
 from dualcost.costs.profile import Profile, Row, profile
 from dualcost.costs.timed import timed
 from dualcost.errors import UsageError
+from dualcost.kinds.choice import Choice
 from dualcost.kinds.kinds import kind
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
+from dualcost.network.form import Form
 from dualcost.network.network import Network
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Bias, Rewrite
 from dualcost.rewrite.rule import NAMED_RULES, Rule
 from dualcost.search.fit.budget import LATENCY
-from dualcost.search.fit.choices import Choice, Choices, Site, choices
+from dualcost.search.fit.choices import Choices, Site, choices
 from dualcost.search.fit.fitted import LAYERS, PARAMS, SECONDS, TIES, Fitted, Layer, Uniform, Wish
 from dualcost.search.fit.program import Limit, Picked, Program, Vector, nearest, solve
 from dualcost.search.fit.timetable import Timetable
@@ -90,7 +92,7 @@ def fit(
         raise UsageError("a latency is predicted by a calibration", "give a predictor")
     rule = rule or Rule.parse(NAMED_RULES["default"])
     offer = offered(network, rule, kinds, G, P)
-    problem = Problem(choices(network, offer, rule, bias, convention), wish)
+    problem = Problem(choices(network, offer, rule, Bias.parse(bias), convention), wish)
     for _ in range(CORRECTIONS):
         late = problem.unforeseen
         if not late:
@@ -307,13 +309,14 @@ def _layers(choices: Choices, rows: Sequence[Row]) -> Iterator[Layer]:
 
 def _layer(site: Site, rows: Sequence[Row]) -> Layer:
     replaced = next((row for row in rows if row.replaced), None)
-    was = replaced.kind if replaced else site.candidate.block or rows[0].kind
+    block = site.candidate.block
+    was = replaced.kind if replaced else Form(block) if block else rows[0].kind
     return Layer(
         path=site.path,
         M=site.candidate.site.M,
         N=site.candidate.site.N,
         was=was,
-        becomes=replaced.becomes if replaced else "",
+        becomes=replaced.choice if replaced else None,
         before=sum((row.before for row in rows), Cost()),
         after=sum((row.after for row in rows), Cost()),
     )

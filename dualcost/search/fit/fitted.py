@@ -8,11 +8,12 @@ from functools import cached_property
 from dualcost.costs.metrics import METRICS
 from dualcost.costs.profile import Profile
 from dualcost.errors import UnknownNameError, UsageError
+from dualcost.kinds.choice import Choice
 from dualcost.network.cost import Cost
+from dualcost.network.form import Form
 from dualcost.rewrite.request import Rewrite
 from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import LATENCY
-from dualcost.search.fit.choices import Choice
 from dualcost.search.fit.timetable import Predictor
 from dualcost.search.solve import Reading
 
@@ -67,14 +68,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class Layer:
-    """One site: what it was and what it becomes; "" if it stays.
+    """One site: what it was and what it becomes.
 
     Attributes:
         path: the module that it runs in.
         M: input channels.
         N: output channels.
         was: its kind.
-        becomes: the kind after, with G or P.
+        becomes: the kind after, with G or P; None if it stays.
         before: its cost.
         after: its cost then.
     """
@@ -82,8 +83,8 @@ class Layer:
     path: str
     M: int
     N: int
-    was: str
-    becomes: str
+    was: Form | None
+    becomes: Choice | None
     before: Cost
     after: Cost
 

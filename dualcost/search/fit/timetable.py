@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from dualcost.kinds.choice import Choice
 from dualcost.latency.calibration import FORMATS, Calibration
 from dualcost.latency.estimate import cold_share, layer_calls, op_timing
 from dualcost.latency.workload import workload
 from dualcost.network.network import Network
 from dualcost.rewrite.lowering import executed
 from dualcost.rewrite.rewrite import Rewritten
-from dualcost.search.fit.choices import Choice, Choices
+from dualcost.search.fit.choices import Choices
 from dualcost.units import nanoseconds
 
 

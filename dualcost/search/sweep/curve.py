@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from dualcost.costs.memory import peak
 from dualcost.costs.profile import Row, profile
-from dualcost.errors import IndivisibleError, UsageError
+from dualcost.errors import UsageError
+from dualcost.kinds.recipe import Misfit
 from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import estimate
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.network import Network
+from dualcost.rewrite.decision import Indivisibility
 from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rewrite import Replacement, Rewritten, candidates, rewrite
 from dualcost.rewrite.rule import Candidate
@@ -62,7 +64,7 @@ class _Unfit:
     """The first of some sites whose channels a G or P does not divide."""
 
     candidate: Candidate
-    problem: str
+    problem: Misfit | Indivisibility
     more: int
 
 
@@ -252,22 +254,17 @@ def _integers(values: list[int]) -> np.ndarray[Any, Any]:
 
 def _refused(found: Rewritten, error: UsageError) -> Outcome | _Unfit:
     """What stands in the way: indivisible channels, or something that no other G would change."""
-    refused = [d for d in found.decisions if f"{d.candidate.path}: {d.reason}" in found.problems]
-    if refused:
-        first = refused[0]
-        return _Unfit(first.candidate, first.reason, len(refused) - 1)
-    kept = [d for d in found.decisions if d.reason.startswith("kept: ")]
-    if kept:
-        return _Unfit(kept[0].candidate, kept[0].reason.removeprefix("kept: "), len(kept) - 1)
+    decisions = found.refused or found.decisions
+    unfit = [(d.candidate, d.reason) for d in decisions if isinstance(d.reason, Indivisibility)]
+    if unfit:
+        return _Unfit(*unfit[0], len(unfit) - 1)
     return Outcome(reason=f"{error.message} ({error.hint})")
 
 
 def _because(unfit: _Unfit, asked: Rewrite) -> str:
     """The site, what does not divide there, and at how many other sites it does not."""
-    problem = unfit.problem
-    try:
-        asked.kind.check(unfit.candidate.site.M, unfit.candidate.site.N, asked.divisor)
-    except IndivisibleError as error:
-        problem = error.message  # else it is about an exemption's own number
+    site = unfit.candidate.site
+    # where the request's own number fits, it is about that of an exemption
+    problem = asked.kind.misfit(site.M, site.N, asked.divisor) or unfit.problem
     more = f" (so at {unfit.more} more site{'s' * (unfit.more > 1)})" if unfit.more else ""
     return f"{unfit.candidate.path or '(root)'}: {problem}{more}"
