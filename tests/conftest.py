@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import Command
+from support.imports import TORCHLESS
 from warm_python import warm_python
 
 from dualcost.cli import run
@@ -43,6 +44,16 @@ def _warm_python(_warm_executable: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "executable", _warm_executable)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _torchless(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the rooms that do without torch, to import it or the room that may is an error."""
+    if request.path.parent not in TORCHLESS:
+        return
+    loaded = [name for name in sys.modules if name.startswith("dualcost.nn.")]
+    for name in ("torch", "torchvision", "dualcost.nn", *loaded):
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def shrinking(name: str, out: tuple[int, ...], read: tuple[int, ...] = MAP, modu
     return Op(name, "", module, POOLING, (-1,), (read,), (out,))
 
 
-# tests/network/test_conventions.py asks fvcore itself; here is what it says, by hand
+# tests/nn/trace/test_conventions.py asks fvcore itself; here is what it says, by hand
 @pytest.mark.parametrize(
     ("op", "operations"),
     [

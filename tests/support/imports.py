@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from support.commands import in_a_process
 
 HEAVY = ("torch", "torchvision", "timm", "fvcore", "sympy", "matplotlib", "numpy", "scipy")
 
+# the rooms whose tests, run while one works, import no torch
+TORCHLESS = [Path(__file__).parents[1] / room for room in ("network", "kinds", "rewrite", "costs")]
 
 REPORT = f"""
 import sys

@@ -241,6 +241,11 @@ def networks(draw: st.DrawFn) -> Network:
     )
 
 
+def of_kind(network: Network, kind: str) -> list[Block]:
+    """The blocks of a kind."""
+    return [block for block in network.blocks if block.kind == kind]
+
+
 def elements(*shapes: tuple[int, ...]) -> int:
     """Elements of tensors of these shapes together."""
     return sum(prod(shape) for shape in shapes)
