@@ -4,6 +4,7 @@ DualcostError            one clear message and a hint
 ├── UsageError           a word on the command line or an argument does not fit
 │   ├── UnknownNameError     no model, kind, rule or field of that name (did you mean …?)
 │   ├── RuleError            the text of a rule cannot be read
+│   ├── UnconfiguredError    no budgets are configured in a folder or above it
 │   └── IndivisibleError     G or P does not divide the channels of a site
 ├── ModelError           a model cannot be found, built or run
 ├── TraceFileError       a trace or cache file is damaged or foreign
@@ -59,6 +60,10 @@ class UnknownNameError(UsageError):
 
 class RuleError(UsageError):
     """The text of a rule cannot be read."""
+
+
+class UnconfiguredError(UsageError):
+    """No budgets are configured in a folder or above it."""
 
 
 class IndivisibleError(UsageError):

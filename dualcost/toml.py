@@ -28,6 +28,12 @@ _OPAQUE = re.compile(
 )
 
 
+class LocatedError(UsageError):
+    """It says in which file and line it is; `path` is that of the file."""
+
+    path: Path
+
+
 @dataclass(frozen=True)
 class TomlFile:
     """What a file says, and its text."""
@@ -59,7 +65,9 @@ class TomlFile:
 
     def error(self, key: Key, message: str, hint: str = "", text: str = "") -> UsageError:
         """An error at a key, or at a text in its array, such as "dualcost.toml:3: …"."""
-        return UsageError(f"{self.path}:{self.line(key, text)}: {message}", hint)
+        error = LocatedError(f"{self.path}:{self.line(key, text)}: {message}", hint)
+        error.path = self.path
+        return error
 
 
 def read(path: Path) -> TomlFile:
@@ -214,8 +222,7 @@ class Section:
         try:
             yield
         except DualcostError as error:
-            start = f"{self.file.path}:"
-            if error.message.startswith(start):
+            if isinstance(error, LocatedError) and error.path == self.file.path:
                 raise
             raise self.error(name, error.message, error.hint, text) from error
 

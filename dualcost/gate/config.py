@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dualcost import toml as tomlfile
-from dualcost.errors import UnknownNameError, UsageError
+from dualcost.errors import UnconfiguredError, UnknownNameError, UsageError
 from dualcost.gate import limit, metrics
 from dualcost.gate.limit import OFF, Allowance, LayerLimits, Limit
 from dualcost.network.cost import convention as named_convention
@@ -114,13 +114,13 @@ def find(folder: Path = Path()) -> Path:
     """The configuration of a folder, or of the nearest one above it.
 
     Raises:
-        UsageError: there is none.
+        UnconfiguredError: there is none.
     """
     for place in (folder, *folder.resolve().parents):
         for name in FILES:
             if configured(place / name):
                 return place / name
-    raise UsageError(
+    raise UnconfiguredError(
         "no budgets are configured: there is no [tool.dualcost] in a pyproject.toml, and no "
         "dualcost.toml",
         "`dualcost init MODEL` measures a model and writes its budgets",

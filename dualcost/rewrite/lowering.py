@@ -30,21 +30,22 @@ def executed(what: Network | Rewritten) -> tuple[Executed, ...]:
     """The ops of a network in the order in which they run, as it is or as rewritten."""
     replacements: Sequence[Replacement] = what.replacements if isinstance(what, Rewritten) else ()
     network = what.network if isinstance(what, Rewritten) else what
-    gone = {index for one in replacements for index in one.ops}
-    at_end = {one.ops[-1]: one for one in replacements}
-    found: list[Executed] = []
+    gone = {index for replacement in replacements for index in replacement.ops}
+    at_end = {replacement.ops[-1]: replacement for replacement in replacements}
+    ops: list[Executed] = []
     for index, op in enumerate(network.ops):
         if index in at_end:
-            one = at_end[index]
+            replacement = at_end[index]
+            kind, site, divisor = replacement.kind, replacement.site, replacement.divisor
             # a recipe without a bias has one parameter less for each filter
-            bias = one.cost.params != one.kind.at(one.site, one.divisor, bias=False).params
-            ops = recipe_ops(one.kind, one.site, one.divisor, bias=bias, itemsize=op.itemsize)
+            bias = replacement.cost.params != kind.at(site, divisor, bias=False).params
             # the module stands where the first convolution did
-            path = network.ops[one.ops[0]].path
-            found += [Executed(replace(new, path=path), index) for new in ops]
+            path = network.ops[replacement.ops[0]].path
+            for new in recipe_ops(kind, site, divisor, bias=bias, itemsize=op.itemsize):
+                ops.append(Executed(replace(new, path=path), index))
         elif index not in gone:
-            found.append(Executed(op, index))
-    return tuple(found)
+            ops.append(Executed(op, index))
+    return tuple(ops)
 
 
 def recipe_ops(

@@ -153,5 +153,5 @@ class Rewrite:
         return words | {name: word for name, word in given.items() if word != usual[name]}
 
     def __str__(self) -> str:
-        named = any(one.kind is not None for one in self.exemptions)
+        named = any(exemption.kind is not None for exemption in self.exemptions)
         return self.kind.label(self.divisor) + (" and others" if named else "")

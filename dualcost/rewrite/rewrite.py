@@ -56,7 +56,7 @@ class Rewritten:
     @property
     def refused(self) -> tuple[Decision, ...]:
         """What stands in the way."""
-        return tuple(one for one in self.decisions if one.outcome is Outcome.REFUSED)
+        return tuple(decision for decision in self.decisions if decision.outcome is Outcome.REFUSED)
 
     def checked(self) -> Rewritten:
         """Itself, if it can be carried out.
@@ -181,7 +181,7 @@ def _replacement(
 
 
 def _refusal(request: Rewrite, refused: tuple[Decision, ...]) -> IndivisibleError:
-    shown = "; ".join(f"{one.candidate.path}: {one.reason}" for one in refused[:3])
+    shown = "; ".join(f"{decision.candidate.path}: {decision.reason}" for decision in refused[:3])
     more = f"; and {len(refused) - 3} more" if refused[3:] else ""
     letter = request.kind.letter or "G or P"
     return IndivisibleError(

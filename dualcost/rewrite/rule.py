@@ -158,11 +158,11 @@ class Term:
         """Whether the candidate fulfils this condition."""
         value = candidate.value(self.field)
         if self.field in GLOBS:
-            found = any(fnmatchcase(str(value), pattern) for pattern in self.values)
-            return found == (self.operator == "=")
+            fits = any(fnmatchcase(str(value), pattern) for pattern in self.values)
+            return fits == (self.operator == "=")
         operator = "=" if self.operator == "!=" else self.operator
-        found = any(_compare(value, operator, READERS[self.field](v)) for v in self.values)
-        return found == (self.operator != "!=")
+        fits = any(_compare(value, operator, READERS[self.field](v)) for v in self.values)
+        return fits == (self.operator != "!=")
 
     def __str__(self) -> str:
         return f"{self.field}{self.operator}{','.join(self.values)}"

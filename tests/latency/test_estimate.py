@@ -27,6 +27,7 @@ from support.calibrations import (
     linear_calibration,
 )
 
+import dualcost
 from dualcost.cli import run
 from dualcost.costs.profile import REMOVED, profile
 from dualcost.costs.timed import timed
@@ -455,7 +456,7 @@ def test_json_holds_the_prediction_and_keeps_its_schema(
     stored: Path, capsys: pytest.CaptureFixture[str], calibration: Calibration
 ) -> None:
     document = json.loads(printed(stored, capsys, "--format", "json"))
-    folder = Path(calibrations.__file__).parent / "render"
+    folder = Path(dualcost.__file__).parent / "render/profile"
     schema = json.loads((folder / "profile.schema.json").read_text())
     jsonschema.validate(document, schema)
     rows = document["rows"]

@@ -8,7 +8,7 @@ import typer
 
 from dualcost.cli import options
 from dualcost.cli.output import deliver
-from dualcost.errors import DualcostError
+from dualcost.errors import DualcostError, UnconfiguredError
 
 if TYPE_CHECKING:
     from dualcost.lab.environment import Kept
@@ -59,7 +59,8 @@ def configured() -> Kept:
     try:
         path = config.find()
         models = len(config.read(path).models)
-    except DualcostError as error:
-        missing = error.message.startswith("no budgets")
-        return Kept("", NONE if missing else "does not fit: see `dualcost check`")
+    except UnconfiguredError:
+        return Kept("", NONE)
+    except DualcostError:
+        return Kept("", "does not fit: see `dualcost check`")
     return Kept(shown(path), f"{models} model{'s' * (models != 1)}", path.stat().st_size)

@@ -77,7 +77,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's m
         tensors = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
         return frozenset(self._makers[t] for t in tensors if t in self._makers)
 
-    def place(self, error: Exception) -> str:
+    def place(self, error: BaseException) -> str:
         """In which module below the model's own forward an error was raised, for a message."""
         return self._raised.get(id(error), "")
 

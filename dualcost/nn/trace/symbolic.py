@@ -261,7 +261,7 @@ class _Attempt:
             try:
                 traced = _trace_fake(self.model, specs, self.name, False, mode, recorder)
             except ModelError as error:
-                raise self._refusal(error) from error
+                raise self._refusal(error, recorder) from error
         self._refuse_fixed(env, sizes, given)
         try:
             network = self._converted(traced)
@@ -297,14 +297,12 @@ class _Attempt:
             else "trace it without symbols",
         )
 
-    def _refusal(self, error: ModelError) -> ModelError:
+    def _refusal(self, error: ModelError, recorder: Recorder) -> ModelError:
         """What stopped a trace, in the names of the symbols."""
-        cause = str(error.__cause__ or "")
-        if (found := _NUMBERS_ONLY.search(cause)) is not None:
-            place = error.message.partition(": ")[2].partition(": ")[0]
-            where = f"{place}: " if place.startswith("in ") else ""
+        cause = error.__cause__ or error
+        if (found := _NUMBERS_ONLY.search(str(cause))) is not None:
             return ModelError(
-                f"{self.name} cannot run with symbols: {where}"
+                f"{self.name} cannot run with symbols: {recorder.place(cause)}"
                 f"an op takes numbers only and was given {self._named(found['size'])}",
                 "trace it without symbols, at each size",
             )
