@@ -81,6 +81,8 @@ def _joined(given: dict[str, list[Words]], names: set[str]) -> Words:
 
 def _next(model: str, given: dict[str, list[Words]], network: Network, result: Profile) -> Words:
     """What one may want to know next, for this network; () where nothing comes to mind."""
+    from dualcost.kinds.kinds import DUAL
+
     asked = result.rewrite
     if result.partial and "--rules" not in given:
         # the ops that are named above are counted by rules of the user's own
@@ -92,7 +94,7 @@ def _next(model: str, given: dict[str, list[Words]], network: Network, result: P
         if change:
             return ("profile", model, *_joined(given, set(given) - VIEW), *change)
     elif budget := _budget(result, asked):
-        kinds = ("--kinds", asked.kind.name) if asked.kind.name != "dual" else ()
+        kinds = ("--kinds", asked.kind.name) if asked.kind is not DUAL else ()
         others = {name: words for name, words in given.items() if name not in REPLACED}
         found = _other("fit", model, others, *budget, *kinds)
         if found:
@@ -110,17 +112,18 @@ def _other(command: str, model: str, given: dict[str, list[Words]], *more: str) 
 def _change(network: Network) -> Words:
     """A dual convolution in its most usual form that this network can have."""
     from dualcost.errors import DualcostError
+    from dualcost.kinds.kinds import DUAL
     from dualcost.rewrite.request import Rewrite
     from dualcost.rewrite.rewrite import rewrite
 
     for rule in RULES:
         for groups in GROUPS:
             try:
-                rewrite(network, Rewrite.parse("dual", groups, where=rule)).checked()
+                rewrite(network, Rewrite.parse(DUAL, groups, where=rule)).checked()
             except DualcostError:
                 continue
             where = ("--where", rule) if rule != "default" else ()
-            return ("--conv", "dual", "--G", str(groups), *where)
+            return ("--conv", DUAL.name, "--G", str(groups), *where)
     return ()
 
 

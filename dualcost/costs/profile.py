@@ -11,6 +11,7 @@ from typing import Self
 from dualcost.costs.memory import peak
 from dualcost.costs.metrics import Whole
 from dualcost.kinds.choice import Choice
+from dualcost.kinds.kinds import GROUP, STANDARD
 from dualcost.latency.estimate import Prediction, Timing
 from dualcost.network.cost import CONVENTIONS, Convention, Cost, ratio
 from dualcost.network.form import Form
@@ -395,8 +396,8 @@ def _form(site: ConvSite) -> Form:
     if site.depthwise:
         return Form("depthwise", transposed=site.transposed)
     if site.groups > 1:
-        return Form("group", "G", site.groups, site.transposed)
-    return Form("pointwise" if site.pointwise else "standard", transposed=site.transposed)
+        return Form(GROUP.name, GROUP.letter, site.groups, site.transposed)
+    return Form("pointwise" if site.pointwise else STANDARD.name, transposed=site.transposed)
 
 
 def _replaced_rows(

@@ -12,6 +12,7 @@ from dualcost.gate.budget import FAIL, Verdict, judge
 from dualcost.gate.config import Model
 from dualcost.gate.metrics import OF_LAYERS, said, unit
 from dualcost.kinds.choice import Choice
+from dualcost.kinds.kinds import DUAL, GROUP
 from dualcost.library import networks as library
 from dualcost.network.cost import Convention, convention
 from dualcost.network.network import Network
@@ -20,7 +21,7 @@ from dualcost.search.fit.fit import fit
 from dualcost.search.fit.fitted import LAYERS, Fitted, Wish
 from dualcost.units import Unit
 
-KINDS = (("dual",), ("dual", "group"))  # the second where the first is not enough
+KINDS = ((DUAL.name,), (DUAL.name, GROUP.name))  # the second where the first is not enough
 NAMED = 3  # layers of one kind that are named; the others are counted
 
 

@@ -11,45 +11,46 @@ arrays (a sweep) and sympy symbols (closed forms).
 from __future__ import annotations
 
 from dualcost.errors import UnknownNameError, UsageError
+from dualcost.kinds.look import Look
 from dualcost.kinds.recipe import ALL, BETWEEN, EVERY_PTH, OWN, OWN_GROUP, ConvKind, Part
 
-KINDS: dict[str, ConvKind] = {
-    kind.name: kind
-    for kind in (
-        ConvKind(
-            "standard",
-            "K×K over all channels (equation 1)",
-            (Part("spatial", True, ALL),),
-        ),
-        ConvKind(
-            "dsc",
-            "depthwise separable: K×K per channel, then 1×1 over all (equation 6)",
-            (
-                Part("depthwise", True, OWN, per_channel=True),
-                Part("pointwise", False, ALL),
-            ),
-            chained=True,
-        ),
-        ConvKind(
-            "group",
-            "K×K over 1/G of the channels (equation 8)",
-            (Part("spatial", True, OWN_GROUP),),
-            letter="G",
-        ),
-        ConvKind(
-            "het",
-            "K×K over 1/P of the channels plus 1×1 over the others (equation 10)",
-            (Part("spatial", True, EVERY_PTH), Part("pointwise", False, BETWEEN)),
-            letter="P",
-        ),
-        ConvKind(
-            "dual",
-            "K×K over 1/G of the channels plus 1×1 over all (equation 4)",
-            (Part("spatial", True, OWN_GROUP), Part("pointwise", False, ALL)),
-            letter="G",
-        ),
-    )
-}
+# Colours: Okabe & Ito, "Color Universal Design" (2008).
+STANDARD = ConvKind(
+    "standard",
+    "K×K over all channels (equation 1)",
+    (Part("spatial", True, ALL),),
+    look=Look("#000000", "D", "◆"),
+)
+DSC = ConvKind(
+    "dsc",
+    "depthwise separable: K×K per channel, then 1×1 over all (equation 6)",
+    (Part("depthwise", True, OWN, per_channel=True), Part("pointwise", False, ALL)),
+    chained=True,
+    look=Look("#CC79A7", "v", "▼", on_dark=75),
+)
+GROUP = ConvKind(
+    "group",
+    "K×K over 1/G of the channels (equation 8)",
+    (Part("spatial", True, OWN_GROUP),),
+    letter="G",
+    look=Look("#E69F00", "s", "■", label=(7, -4, "left")),
+)
+HET = ConvKind(
+    "het",
+    "K×K over 1/P of the channels plus 1×1 over the others (equation 10)",
+    (Part("spatial", True, EVERY_PTH), Part("pointwise", False, BETWEEN)),
+    letter="P",
+    look=Look("#009E73", "^", "▲", label=(0, -11, "center"), on_dark=80),
+    implementations=("grouped", "branches"),
+)
+DUAL = ConvKind(
+    "dual",
+    "K×K over 1/G of the channels plus 1×1 over all (equation 4)",
+    (Part("spatial", True, OWN_GROUP), Part("pointwise", False, ALL)),
+    letter="G",
+    look=Look("#0072B2", "o", "●", label=(-5, 4, "right"), on_dark=65),
+)
+KINDS: dict[str, ConvKind] = {kind.name: kind for kind in (STANDARD, DSC, GROUP, HET, DUAL)}
 
 
 def kind(name: str | ConvKind) -> ConvKind:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualcost.errors import IndivisibleError
+from dualcost.kinds.look import OWN_LOOK, Look
 from dualcost.network.cost import Cost
 from dualcost.network.site import ConvSite
 
@@ -112,6 +113,8 @@ class ConvKind:
         parts: the plain convolutions that it is made of.
         chained: each part reads the one before it; otherwise all read the input and are summed.
         letter: the paper's letter of its parameter, "G" or "P"; "" if it has none.
+        look: how it is drawn.
+        implementations: how its layers may run, the usual way first; () if there is one way.
     """
 
     name: str
@@ -119,6 +122,8 @@ class ConvKind:
     parts: tuple[Part, ...]
     chained: bool = False
     letter: str = ""
+    look: Look = OWN_LOOK
+    implementations: tuple[str, ...] = ()
 
     def cost(
         self,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from dualcost.errors import UsageError
-from dualcost.kinds.kinds import kind
+from dualcost.kinds.kinds import KINDS, kind
 from dualcost.latency.machine import Device
 from dualcost.network.network import TensorSpec
 from dualcost.rewrite.request import Rewrite
@@ -32,7 +32,7 @@ class Variant:
         but: exceptions to it.
         indivisible: what happens where G or P does not divide the channels.
         bias: "keep" or "drop".
-        implementation: how het runs: "grouped", or "branches" with slices of the input.
+        implementation: how a kind runs that has several ways; of others it means nothing.
     """
 
     conv: str = ""
@@ -90,9 +90,11 @@ class Variant:
         )
 
     def __str__(self) -> str:
-        label = str(self.rewrite() or "as it is")
-        # the word has a meaning for het alone
-        return f"{label}, {self.implementation}" if self.conv == "het" else label
+        rewrite = self.rewrite()
+        if rewrite is None:
+            return "as it is"
+        several = rewrite.kind.implementations
+        return f"{rewrite}, {self.implementation}" if several else str(rewrite)
 
 
 @dataclass(frozen=True)
@@ -242,16 +244,17 @@ class Race:
 def variants(
     texts: Sequence[str], implementations: Sequence[str] = (), **words: Any
 ) -> Iterator[Variant]:
-    """A variant of each text, such as "dual:4"; of het, one for each implementation.
+    """A variant of each text, such as "dual:4"; several, if its kind runs in those ways.
 
     Raises:
-        UsageError: a text cannot be read, or implementations are named and there is no het.
+        UsageError: a text cannot be read, or no kind of them runs in several ways.
     """
+    several = {kind.name for kind in KINDS.values() if kind.implementations}
     kinds = [text.partition(":")[0] for text in texts]
-    if implementations and "het" not in kinds:
+    if implementations and not several & set(kinds):
         raise UsageError("--het says how het runs, but there is none", "add --conv het:4")
     for text, kind_name in zip(texts, kinds, strict=True):
-        if kind_name == "het" and implementations:
+        if kind_name in several and implementations:
             for implementation in implementations:
                 yield Variant.parse(text, implementation=implementation, **words)
         else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from dualcost.kinds.kinds import KINDS
+from dualcost.kinds.kinds import KINDS, STANDARD
 from dualcost.paper.comparison import ComparedRow
 
 HOLDS, FAILS, WORDS_ONLY = "holds", "does not hold", "states no figure"
@@ -127,7 +127,7 @@ def about(percent: int) -> Callable[[Fraction], bool]:
 def _speedup(kind: str, divisor: int, N: int = 9 * MANY) -> Fraction:
     """Standard MACs over those of a kind, for K = 3 and M = N channels."""
     sizes: dict[str, Any] = {"taps": 9, "M": N, "N": N, "out_positions": 1, "in_positions": 1}
-    standard = KINDS["standard"].cost(**sizes).macs
+    standard = STANDARD.cost(**sizes).macs
     return Fraction(standard, KINDS[kind].cost(**sizes, divisor=divisor).macs)
 
 

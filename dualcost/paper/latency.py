@@ -7,17 +7,18 @@ against its own variants, and the ratios stand beside those of the printed times
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from dualcost.errors import UnmeasuredError
+from dualcost.kinds.kinds import HET
 from dualcost.lab.measurement import Comparison, Ratio, Run, Standing
 from dualcost.lab.race import Variant
 from dualcost.paper.tables import PrintedRow, printed_rows
 
 TIMED = ("V", "VI", "VII")  # the tables that print times
 PRINTED = {"cpu": "cpu_ms", "cuda": "gpu_ms"}  # the column of each device
-IMPLEMENTATIONS = ("grouped", "branches")  # of het
+IMPLEMENTATIONS = HET.implementations
 INTERRUPTED = "interrupted"
 
 
@@ -31,7 +32,8 @@ class Entry:
     @property
     def implementation(self) -> str:
         """How het runs; "" of other kinds, which run in one way."""
-        return self.variant.implementation if self.row.kind == "het" else ""
+        several = self.row.rewrite is not None and self.row.rewrite.kind.implementations
+        return self.variant.implementation if several else ""
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,9 @@ def _entries(row: PrintedRow) -> Iterator[Entry]:
     if row.rewrite is None:
         yield Entry(row, Variant())
         return
-    words = row.rewrite.words()
-    number = words.pop(row.rewrite.kind.letter, None)
-    for implementation in IMPLEMENTATIONS if row.kind == "het" else IMPLEMENTATIONS[:1]:
-        yield Entry(row, Variant(number=number, implementation=implementation, **words))
+    variant = Variant.of(row.rewrite)
+    for implementation in row.rewrite.kind.implementations or (variant.implementation,):
+        yield Entry(row, replace(variant, implementation=implementation))
 
 
 @dataclass(frozen=True)

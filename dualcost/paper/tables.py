@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from dualcost.errors import UnknownNameError
+from dualcost.kinds.kinds import kind
 from dualcost.rewrite.request import Rewrite
 from dualcost.units import SCALES
 
@@ -191,7 +192,7 @@ def _rewrite(fields: dict[str, str]) -> Rewrite | None:
     if not fields["conv"]:
         return None
     divisor = int(fields["divisor"])
-    letter = "P" if fields["conv"] == "het" else "G"
+    letter = kind(fields["conv"]).letter
     return Rewrite.parse(
         fields["conv"],
         **{letter: divisor},

@@ -1,4 +1,4 @@
-"""What all figures share: the style, colours for colour-blind readers, and how they are saved."""
+"""What all figures share: the style, how a point looks, and how they are saved."""
 
 from __future__ import annotations
 
@@ -10,30 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from dualcost.errors import UsageError
 from dualcost.files import write_atomically
+from dualcost.kinds.kinds import KINDS
+from dualcost.kinds.look import Look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe & Ito, "Color Universal Design" (2008); marks differ too, for print in grey.
-COLOURS = {
-    "original": "#000000",
-    "standard": "#000000",
-    "dsc": "#CC79A7",
-    "group": "#E69F00",
-    "het": "#009E73",
-    "dual": "#0072B2",
-    "pruned": "#7F7F7F",
-}
-MARKS = {
-    "original": "*",
-    "standard": "D",
-    "dsc": "v",
-    "group": "s",
-    "het": "^",
-    "dual": "o",
-    "pruned": "x",
-}
-FRONT = "#D55E00"  # the Pareto front
+ORIGINAL = Look("#000000", "*", "★", label=(0, 8, "center"))  # a network as it is
+FRONT = "#D55E00"  # the Pareto front; of the colours that no kind has
 # A range in which doubling G moves a point by the same step is best seen on a logarithmic axis.
 WIDE = 5
 FORMATS = ("png", "svg", "pdf")
@@ -51,6 +35,11 @@ STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dualcost",
 }
+
+
+def look_of(conv: str) -> Look:
+    """How a point with that kind is drawn; of "", how a network as it is."""
+    return KINDS[conv].look if conv else ORIGINAL
 
 
 @contextmanager

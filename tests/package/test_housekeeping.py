@@ -204,6 +204,7 @@ def test_a_how_to_names_tables_that_stand_where_it_says() -> None:
         "tests/support/witnesses.py": ("WITNESSES",),
         "tests/kinds/test_kinds.py": ("uses", "tensors", "additions"),
         "tests/costs/test_profile.py": ("by_hand",),
+        "dualcost/nn/layers/kinds.py": ("MODULES",),
         "tests/nn/layers/test_layers.py": ("SAMPLES",),
         "dualcost/rewrite/rule.py": ("NAMED_RULES", "READERS", "value"),
         "dualcost/render/check/__init__.py": ("FORMS", "written"),

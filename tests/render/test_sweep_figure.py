@@ -15,11 +15,12 @@ from support.commands import Command
 from dualcost import units
 from dualcost.errors import ExitCode
 from dualcost.kinds.kinds import KINDS
+from dualcost.kinds.look import OWN_LOOK
 from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
-from dualcost.render.figure import COLOURS, MARKS
+from dualcost.render.figure import FRONT, ORIGINAL, look_of
 from dualcost.render.sweep.figure import sweep_figure
-from dualcost.render.sweep.plot import SIGNS, sweep_plot
+from dualcost.render.sweep.plot import sweep_plot
 from dualcost.render.terminal import as_text
 from dualcost.search.sweep import file as sweepfile
 from dualcost.search.sweep.rows import AXES, DONE, Swept
@@ -35,10 +36,12 @@ def across(line: Line2D) -> list[float]:
     return found
 
 
-def test_every_kind_has_a_mark_of_its_own_in_figures_and_in_the_terminal() -> None:
-    for marks in (MARKS, SIGNS):
-        assert len({marks[name] for name in KINDS}) == len(KINDS)
-    assert set(KINDS) <= set(COLOURS)
+def test_every_kind_has_a_look_of_its_own_in_figures_and_in_the_terminal() -> None:
+    looks = [*(kind.look for kind in KINDS.values()), ORIGINAL, OWN_LOOK]
+    for facet in ("mark", "sign"):
+        assert len({getattr(look, facet) for look in looks}) == len(KINDS) + 2
+    # what is standard is as black as the network as it is
+    assert len({FRONT, *(look.colour for look in looks)}) == 1 + len(looks) - 1
 
 
 def test_a_figure_labels_each_point_and_marks_the_front() -> None:
@@ -53,7 +56,7 @@ def test_a_figure_labels_each_point_and_marks_the_front() -> None:
         assert across(front) == [min(x for line in lines for x in across(line))]
         assert len(lines) == 1 + len(KINDS)  # as it is, and every kind
         colours = {matplotlib.colors.to_hex(line.get_color()).upper() for line in lines}
-        assert colours <= set(COLOURS.values())
+        assert colours <= {FRONT, *(look_of(conv).colour for conv in ("", *KINDS))}
     (macs,) = (axes for axes in figure.axes if axes.get_title() == "vgg16")
     assert (macs.get_xscale(), macs.get_yscale()) == ("linear", "log")  # 138 → 124 M, 15 → 0.7 G
 
@@ -109,7 +112,7 @@ def test_a_plot_without_a_file_is_drawn_in_the_terminal(
     assert code == ExitCode.OK
     assert max(map(len, out.splitlines())) <= 80
     plotted = out.partition("\n\n")[2]
-    for sign in (SIGNS[""], SIGNS["dual"], SIGNS["group"]):
+    for sign in ("★", "●", "■"):
         assert sign in plotted
     assert "parameters" in plotted
 

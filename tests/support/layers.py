@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from dualcost.kinds.kinds import KINDS
-from dualcost.nn.layers.kinds import IMPLEMENTATIONS, MODULES
+from dualcost.nn.layers.kinds import MODULES
 from dualcost.nn.layers.recipe import RecipeConv2d
 
 sides = st.integers(1, 4)
@@ -32,8 +32,8 @@ def layers(draw: st.DrawFn, name: str) -> tuple[RecipeConv2d, Tensor]:
     size = [max(side, 4) + draw(st.integers(0, 4)) for side in least]
     torch.manual_seed(draw(st.integers(0, 99)))
     letter: dict[str, Any] = {kind.letter: divisor} if kind.letter else {}
-    if name == "het":
-        letter["implementation"] = draw(st.sampled_from(IMPLEMENTATIONS))
+    if kind.implementations:
+        letter["implementation"] = draw(st.sampled_from(kind.implementations))
     layer = MODULES[name](
         M,
         N,

@@ -15,11 +15,12 @@ from dualcost.cli import run
 from dualcost.costs.profile import profile
 from dualcost.costs.timed import timed
 from dualcost.errors import ExitCode, UsageError
+from dualcost.kinds.kinds import KINDS
 from dualcost.latency import calibration as calibrations
 from dualcost.latency.estimate import COMPUTE, MEMORY
 from dualcost.library import networks as library
 from dualcost.network.network import Network
-from dualcost.render.figure import COLOURS, drawing
+from dualcost.render.figure import drawing
 from dualcost.render.roofline.figure import roofline_figure
 from dualcost.rewrite.request import Rewrite
 from dualcost.views.roofline import Roof, folded, roofline
@@ -107,7 +108,7 @@ def test_the_figure_has_a_mark_at_every_point_in_the_colour_of_its_side() -> Non
         drawn.setdefault(to_hex((red, green, blue)).upper(), set()).add((float(x), float(y)))
     after = {(one.after.intensity, one.after.flops_per_s) for one in found.replaced}
     before = {(one.before.intensity, one.before.flops_per_s) for one in found.replaced}
-    assert drawn[COLOURS["dual"]] == after
+    assert drawn[KINDS["dual"].look.colour] == after
     assert drawn["#FFFFFF"] == before
     assert len(drawn) == 3  # and what is not replaced, in grey
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 
+from dualcost.kinds.kinds import DSC, DUAL, GROUP, HET
 from dualcost.kinds.recipe import OTHER_GROUPS, OWN_GROUP, ConvKind, Part
 from dualcost.nn.layers.initial import dense_kernel
 from dualcost.nn.layers.kinds import DualConv2d, HetConv2d
@@ -116,10 +117,10 @@ def _parts(layer: RecipeConv2d) -> nn.Module:
 
 # What each kind can be instead of itself. Where G or P is 1, "folded" and "masked" are dense.
 FORMS: dict[str, dict[str, Callable[[RecipeConv2d], nn.Module]]] = {
-    "dual": {"folded": _folded, "dense": _dense},
-    "het": {"masked": _masked, "dense": _dense},
-    "group": {"dense": _dense},
-    "dsc": {"dense": _dense},
+    DUAL.name: {"folded": _folded, "dense": _dense},
+    HET.name: {"masked": _masked, "dense": _dense},
+    GROUP.name: {"dense": _dense},
+    DSC.name: {"dense": _dense},
 }
 PARTS = "parts"  # the recipe's convolutions, as the module runs them
 BRANCHES = "branches"

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dualcost.errors import ModelError
-from dualcost.kinds.kinds import KINDS
+from dualcost.kinds.kinds import DSC
 from dualcost.nn.layers.kinds import Layer
 from dualcost.nn.layers.recipe import RecipeConv2d
 from dualcost.nn.layers.start import Start
@@ -46,7 +46,7 @@ def copy_kernel(layer: Layer, old: nn.Conv2d, path: str) -> Start:
         raise ModelError(
             f"{path} has a weight that is not finite", "nothing is near it: use init fresh"
         )
-    if isinstance(layer, RecipeConv2d) and layer.kind.chained and layer.kind != KINDS["dsc"]:
+    if isinstance(layer, RecipeConv2d) and layer.kind.chained and layer.kind != DSC:
         raise ModelError(
             f"{path}: how the chain {layer.kind.name} would start from an old kernel is not known",
             "use init fresh",

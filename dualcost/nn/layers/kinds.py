@@ -12,18 +12,15 @@ from torch.nn import functional as F
 
 from dualcost.errors import UsageError
 from dualcost.kinds.grouping import RUNS
-from dualcost.kinds.kinds import KINDS
+from dualcost.kinds.kinds import DSC, DUAL, GROUP, HET, STANDARD
 from dualcost.kinds.recipe import BETWEEN, ConvKind
 from dualcost.nn.layers.recipe import RecipeConv2d
-
-# How HetConv2d may run.
-IMPLEMENTATIONS = ("grouped", "branches")
 
 
 class DualConv2d(RecipeConv2d):
     """K×K over 1/G of the channels plus 1×1 over all (equation 4)."""
 
-    kind = KINDS["dual"]
+    kind = DUAL
 
 
 class HetConv2d(RecipeConv2d):
@@ -40,13 +37,13 @@ class HetConv2d(RecipeConv2d):
     `implementation` may be changed at any time; it is not part of the state.
     """
 
-    kind = KINDS["het"]
+    kind = HET
 
     def __init__(self, *args: Any, implementation: str = "grouped", **words: Any) -> None:
         """Build the layer; the other words are those of `RecipeConv2d`.
 
         Raises:
-            UsageError: the implementation is not one of IMPLEMENTATIONS, or P does not fit.
+            UsageError: there is no such implementation, or P does not fit.
             ValueError: what `nn.Conv2d` would refuse.
         """
         check_implementation(implementation)
@@ -99,26 +96,26 @@ class HetConv2d(RecipeConv2d):
 
 
 def check_implementation(name: str) -> None:
-    """Refuse what is not one of IMPLEMENTATIONS.
+    """Refuse what is not an implementation of het.
 
     Raises:
         UsageError: with those that there are.
     """
-    if name not in IMPLEMENTATIONS:
-        known = ", ".join(IMPLEMENTATIONS)
+    if name not in HET.implementations:
+        known = ", ".join(HET.implementations)
         raise UsageError(f"no implementation of het is called {name!r}", f"one of {known}")
 
 
 class GroupConv2d(RecipeConv2d):
     """K×K over 1/G of the channels (equation 8): `nn.Conv2d` with groups=G."""
 
-    kind = KINDS["group"]
+    kind = GROUP
 
 
 class DepthwiseSeparableConv2d(RecipeConv2d):
     """K×K per channel, then 1×1 over all (equation 6); stride and padding are the K×K's."""
 
-    kind = KINDS["dsc"]
+    kind = DSC
 
 
 Layer = RecipeConv2d | nn.Conv2d
@@ -133,7 +130,7 @@ MODULES: dict[str, type[RecipeConv2d]] = {
 @cache
 def layer_of(kind: ConvKind) -> Callable[..., Layer]:
     """What makes the layers of a kind; for a kind of one's own, a class that is made of it."""
-    if kind is KINDS["standard"]:
+    if kind is STANDARD:
         return nn.Conv2d
     known = MODULES.get(kind.name)
     if known is not None and known.kind is kind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dualcost.costs.profile import REMOVED, TOTALLED
+from dualcost.kinds.kinds import STANDARD
 from dualcost.network.network import CONVOLUTION
 from dualcost.nn.verify.verification import Verification
 from dualcost.render.html.equations import worked
@@ -12,7 +13,7 @@ from dualcost.render.html.layers import layers_table
 from dualcost.render.html.roofline import drawing
 from dualcost.render.html.summary import bars, quantities
 from dualcost.render.html.table import Table
-from dualcost.render.html.template import KINDS, rendered
+from dualcost.render.html.template import COLOURED, rendered
 from dualcost.render.profile import heading
 from dualcost.render.roofline.table import peaks
 from dualcost.render.verify import NAMES, conclusion
@@ -65,7 +66,7 @@ def network_page(
         rewritten=profile.rewrite is not None,
         partial=profile.partial,
         kind=kind,
-        others=sorted(hues & set(KINDS) - {kind}),
+        others=sorted(hues & COLOURED.keys() - {kind}),
         hues=[(name, heading.TITLES.get(name, name)) for name in sorted(hues, key=_rank)],
         quantities=quantities(profile),
         bars=bars(report.modules, profile),
@@ -92,7 +93,7 @@ def network_page(
 
 def _rank(hue: str) -> int:
     """Where a colour stands in a legend: kinds first, then groups, the rest last."""
-    order = (*KINDS, *TOTALLED)
+    order = (*COLOURED, *TOTALLED)
     return order.index(hue) if hue in order else len(order)
 
 
@@ -132,6 +133,6 @@ def _data(report: Report, table: Table) -> dict[str, Any]:
             "name": profile.network,
             "sides": both if rewritten else [["after", "now"]],
             "metrics": metrics,
-            "was": dict.fromkeys((*KINDS, "standard"), CONVOLUTION),
+            "was": dict.fromkeys((*COLOURED, STANDARD.name), CONVOLUTION),
         },
     }

@@ -5,21 +5,24 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dualcost.render.figure import COLOURS
+from dualcost.kinds.kinds import KINDS, STANDARD
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 SCRIPTS = ("table.js", "icicle.js", "page.js")
-KINDS = ("dsc", "group", "het", "dual")
+# those that have a colour of their own; what is standard has that of any convolution
+COLOURED = {name: kind for name, kind in KINDS.items() if kind is not STANDARD}
 
 
 def rendered(template: str, **facts: Any) -> str:
     """A page: the template with facts, all of which are escaped; the style and scripts are ours."""
     from markupsafe import Markup
 
-    colours = "".join(f"--{kind}: {COLOURS[kind]}; " for kind in KINDS)
-    style = f":root {{ {colours}}}\n{_asset('page.css')}"
+    kinds = COLOURED.values()
+    colours = "".join(f"--{kind.name}: {kind.look.colour}; " for kind in kinds)
+    sheet = _environment().get_template("page.css").render(kinds=kinds)
+    style = f":root {{ {colours}}}\n{sheet}"
     # the files are part of dualcost, and a test holds that they close no element
     scripts = [Markup(_asset(name)) for name in SCRIPTS]
     page = _environment().get_template(template)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dualcost.kinds.look import Look
 from dualcost.paper.comparison import ComparedRow
-from dualcost.paper.tables import TITLES
-from dualcost.render.figure import COLOURS, FRONT, MARKS, WIDE, new_figure
+from dualcost.paper.tables import TITLES, PrintedRow
+from dualcost.render.figure import FRONT, ORIGINAL, WIDE, look_of, new_figure
 from dualcost.search.sweep.rows import pareto_front
 
 if TYPE_CHECKING:
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MILLION = 1e6
-# Where the label of a point stands: kinds that lie close together are labelled on other sides.
-LABELS = {
-    "original": (0, 8, "center"),
-    "dual": (-5, 4, "right"),
-    "het": (0, -11, "center"),
-    "group": (7, -4, "left"),
-    "pruned": (5, -10, "left"),
-}
+PRUNED = Look("#7F7F7F", "x", "×", label=(5, -10, "left"))  # quoted from other papers
 METRICS = {"macs": "MACs (millions, the paper's “FLOPs”)", "params": "parameters (millions)"}
 
 
@@ -48,6 +42,10 @@ def table_figure(rows: Sequence[ComparedRow]) -> Figure:
     return figure
 
 
+def _look(row: PrintedRow) -> Look:
+    return PRUNED if row.quoted else look_of(row.rewrite.kind.name if row.rewrite else "")
+
+
 def _cost(compared: ComparedRow, metric: str) -> float | None:
     """Computed; as printed, for a quoted point whose network is not known. In millions."""
     if compared.cost is not None:
@@ -60,7 +58,8 @@ def _label(axes: Axes, points: Sequence[tuple[float, float, ComparedRow]]) -> No
     """G, P or the name beside each point; names of quoted neighbours on lines of their own."""
     quoted = 0
     for cost, accuracy, compared in points:
-        x, y, side = LABELS[compared.row.kind]
+        look = _look(compared.row)
+        x, y, side = look.label
         name = compared.row.divisor
         if compared.row.quoted:
             name = compared.row.model
@@ -73,7 +72,7 @@ def _label(axes: Axes, points: Sequence[tuple[float, float, ComparedRow]]) -> No
             textcoords="offset points",
             horizontalalignment=side,
             fontsize=7,
-            color=COLOURS[compared.row.kind],
+            color=look.colour,
         )
 
 
@@ -83,19 +82,19 @@ def _panel(axes: Axes, backbone: str, metric: str, rows: Sequence[ComparedRow]) 
         for compared in rows
         if (cost := _cost(compared, metric)) is not None and compared.row.accuracy is not None
     ]
-    kinds = dict.fromkeys(compared.row.kind for _, _, compared in points)
-    for kind in kinds:
+    looks = {compared.row.kind: _look(compared.row) for _, _, compared in points}
+    for kind, look in looks.items():
         of_kind = [point for point in points if point[2].row.kind == kind]
-        joined = kind not in ("original", "pruned")
+        joined = look not in (ORIGINAL, PRUNED)
         axes.plot(
             [cost for cost, _, _ in of_kind],
             [accuracy for _, accuracy, _ in of_kind],
-            color=COLOURS[kind],
-            marker=MARKS[kind],
-            markersize=9 if kind == "original" else 5,
+            color=look.colour,
+            marker=look.mark,
+            markersize=9 if look is ORIGINAL else 5,
             linestyle="-" if joined else "none",
             linewidth=1,
-            label="pruned (quoted)" if kind == "pruned" else kind,
+            label="pruned (quoted)" if look is PRUNED else kind,
             zorder=3,
         )
     _label(axes, points)

@@ -7,7 +7,8 @@ from math import pi, sqrt
 from typing import TYPE_CHECKING
 
 from dualcost import units
-from dualcost.render.figure import COLOURS, new_figure
+from dualcost.kinds.kinds import DUAL, STANDARD
+from dualcost.render.figure import new_figure
 from dualcost.render.roofline.table import compute_peak, memory_peak
 from dualcost.views.roofline import PlacedLayer, Point, Roofline, folded
 
@@ -85,18 +86,18 @@ def _roof(axes: Axes, roofline: Roofline) -> None:
 
 
 def _layers(axes: Axes, roofline: Roofline) -> None:
-    kind = roofline.rewrite.kind.name if roofline.rewrite else "dual"
+    look = (roofline.rewrite.kind if roofline.rewrite else DUAL).look
     spots = folded(roofline.layers)
     longest_s = max(count * layer.before.seconds for layer, count in spots)
     for layer, count in spots:
         areas = [_area(count * one.seconds / longest_s) for one in (layer.before, layer.after)]
         if not layer.replaced:
-            colour = KEPT if roofline.rewrite else COLOURS[kind]
+            colour = KEPT if roofline.rewrite else look.colour
             _mark(axes, layer.before, areas[0], face=colour, edge="white")
             continue
-        _arrow(axes, layer, areas, COLOURS[kind])
-        _mark(axes, layer.before, areas[0], face=HOLLOW, edge=COLOURS["standard"])
-        _mark(axes, layer.after, areas[1], face=COLOURS[kind], edge="white")
+        _arrow(axes, layer, areas, look.colour)
+        _mark(axes, layer.before, areas[0], face=HOLLOW, edge=STANDARD.look.colour)
+        _mark(axes, layer.after, areas[1], face=look.colour, edge="white")
 
 
 def _mark(axes: Axes, point: Point, area: float, *, face: str, edge: str) -> None:
@@ -156,11 +157,11 @@ def _words(axes: Axes, roofline: Roofline) -> None:
             markerfacecolor=face, markeredgecolor=edge,
         )  # fmt: skip
 
-    handles = [entry("layers", COLOURS["dual"])]
+    handles = [entry("layers", DUAL.look.colour)]
     if roofline.rewrite is not None:
         handles = [
-            entry("before", HOLLOW, COLOURS["standard"]),
-            entry(f"after: {roofline.rewrite}", COLOURS[roofline.rewrite.kind.name]),
+            entry("before", HOLLOW, STANDARD.look.colour),
+            entry(f"after: {roofline.rewrite}", roofline.rewrite.kind.look.colour),
         ]
         if len(roofline.replaced) < len(roofline.layers):
             handles.append(entry("not replaced", KEPT))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dualcost import units
 from dualcost.kinds.kinds import KINDS
-from dualcost.render.figure import COLOURS, FRONT, MARKS, WIDE, new_figure
+from dualcost.render.figure import FRONT, WIDE, look_of, new_figure
 from dualcost.search.sweep.rows import AXES, LATENCY, Swept, fronts
 
 if TYPE_CHECKING:
@@ -105,19 +105,19 @@ def _panel(axes: Axes, rows: Sequence[Swept], x: str, y: str, styles: dict[str, 
     for row in rows:
         lines.setdefault((row.point.conv, row.way if row.point.conv else ""), []).append(row)
     for (conv, way), of_line in lines.items():
-        kind = conv or "original"
+        look = look_of(conv)
         of_line.sort(key=lambda row: row.point.G or row.point.P or 0)
         axes.plot(
             _values(of_line, x),
             _values(of_line, y),
-            color=COLOURS[kind],
-            marker=MARKS[kind],
-            markersize=10 if kind == "original" else 5,
+            color=look.colour,
+            marker=look.mark,
+            markersize=5 if conv else 10,
             markeredgecolor="white",
             markeredgewidth=0.5,
             linestyle=styles.get(way, "none"),
             linewidth=1.2,
-            zorder=4 if kind == "original" else 3,
+            zorder=3 if conv else 4,
         )
     _scale(axes.xaxis, x, _values(rows, x), axes.set_xscale)
     _scale(axes.yaxis, y, _values(rows, y), axes.set_yscale)
@@ -148,14 +148,14 @@ def _legend(figure: Figure, rows: Sequence[Swept], ways: Sequence[str]) -> None:
 
     handles = []
     for conv in dict.fromkeys(row.point.conv for row in rows):
-        kind = conv or "original"
+        look = look_of(conv)
         letter = KINDS[conv].letter if conv else ""
         handles.append(
             Line2D(
                 [], [],
-                color=COLOURS[kind],
-                marker=MARKS[kind],
-                markersize=9 if kind == "original" else 5,
+                color=look.colour,
+                marker=look.mark,
+                markersize=5 if conv else 9,
                 linestyle="-" if letter else "none",
                 linewidth=1.2,
                 label=f"{conv}, with its {letter}" if letter else conv or "as it is",
@@ -193,7 +193,7 @@ def _label(axes: Axes, rows: Sequence[Swept], x: str, y: str) -> None:
             horizontalalignment="center",
             verticalalignment="center",
             fontsize=LABEL_POINTS,
-            color=COLOURS[row.point.conv],
+            color=look_of(row.point.conv).colour,
             zorder=5,
         )
 

@@ -10,18 +10,16 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from dualcost import units
-from dualcost.render.figure import COLOURS, WIDE
+from dualcost.render.figure import ORIGINAL, WIDE, look_of
 from dualcost.render.sweep.figure import IN_BYTES, TITLES
 from dualcost.search.sweep.rows import AXES, LATENCY, Swept, fronts
 
-# Told apart without colours too; a number beside a mark is its G or P.
-SIGNS = {"": "★", "standard": "◆", "dsc": "▼", "group": "■", "het": "▲", "dual": "●"}
 HEIGHT = 16
 MARGIN = 11  # of the axis at the left
 
 
 def sweep_plot(rows: Sequence[Swept], x: str, y: str, width: int) -> RenderableType:
-    """The panels below each other, then what the signs mean.
+    """The panels below each other, then what the signs mean; a number beside one is its G or P.
 
     Args:
         rows: what is DONE of a sweep, at least one.
@@ -36,14 +34,15 @@ def sweep_plot(rows: Sequence[Swept], x: str, y: str, width: int) -> RenderableT
         parts += [*_panel(of_panel, x, y, width), Text()]
     legend = Text()
     for conv in dict.fromkeys(row.point.conv for row in rows):
-        legend.append(f"{SIGNS[conv]} {conv or 'as it is'}   ", _style(conv))
+        legend.append(f"{look_of(conv).sign} {conv or 'as it is'}   ", _style(conv))
     legend.append("underlined: on the Pareto front", "dim")
     return Group(*parts, legend)
 
 
 def _style(conv: str) -> str:
+    colour = look_of(conv).colour
     # black would not be seen on a dark terminal
-    return COLOURS[conv] if conv not in ("", "standard") else "bold"
+    return colour if colour != ORIGINAL.colour else "bold"
 
 
 class _Scale:
@@ -78,7 +77,7 @@ def _panel(rows: Sequence[Swept], x: str, y: str, width: int) -> list[Text]:
     }  # fmt: skip
     for row, cell in cells.items():
         under = " underline" if row in front else ""
-        signs.setdefault(cell, (SIGNS[row.point.conv], _style(row.point.conv) + under))
+        signs.setdefault(cell, (look_of(row.point.conv).sign, _style(row.point.conv) + under))
     for row, (line, column) in cells.items():
         number = str(row.point.G or row.point.P or "")
         places = [(line, column + 1 + i) for i in range(len(number))]

@@ -15,7 +15,7 @@ from dualcost.costs.profile import Profile, Row, profile
 from dualcost.costs.timed import timed
 from dualcost.errors import UsageError
 from dualcost.kinds.choice import Choice
-from dualcost.kinds.kinds import kind
+from dualcost.kinds.kinds import DUAL, kind
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.form import Form
 from dualcost.network.network import Network
@@ -63,7 +63,7 @@ def offered(
 def fit(
     network: Network,
     wish: Wish,
-    kinds: Sequence[str] = ("dual",),
+    kinds: Sequence[str] = (DUAL.name,),
     G: Sequence[int] | None = None,
     P: Sequence[int] | None = None,
     rule: Rule | None = None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dualcost.kinds.kinds import kind
+from dualcost.kinds.kinds import DUAL, kind
 from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.network import Network, TensorSpec
 from dualcost.search.sweep.curve import Curve, Outcome, as_it_is
@@ -60,7 +60,7 @@ class Sweep:
 
 def sweep(
     network: Network,
-    kinds: Sequence[str] = ("dual",),
+    kinds: Sequence[str] = (DUAL.name,),
     G: Any = DOUBLING,
     P: Any = None,
     way: Replacing | None = None,
