@@ -85,9 +85,9 @@ def differences(incomplete: str) -> Words:
 
 def compared(incomplete: str) -> Words:
     """The metrics of a comparison."""
-    from dualcost.views.side import SHOWN
+    from dualcost.costs.metrics import BY_LAYER
 
-    return _names(SHOWN)
+    return _names(BY_LAYER)
 
 
 def axes(incomplete: str) -> Words:

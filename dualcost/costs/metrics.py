@@ -226,12 +226,13 @@ ADDED = of_names(metric for metric in METRICS.values() if metric.adds_up)
 KEPT = of_names(metric for metric in METRICS.values() if metric.kept)
 CLOSED = of_names(metric for metric in METRICS.values() if metric.closed_form)
 # Those of layers stand in the order of Cost, as in every file that has been written.
-COMPARED = of_names(
-    [
-        *(m for f in fields(Cost) for m in METRICS.values() if m.key == f.name and m.compared),
-        *(m for m in METRICS.values() if not m.adds_up and m.compared),
-    ]
+BY_LAYER = of_names(
+    metric
+    for field in fields(Cost)
+    for metric in METRICS.values()
+    if metric.key == field.name and metric.compared
 )
+COMPARED = BY_LAYER | of_names(m for m in METRICS.values() if m.compared and not m.adds_up)
 
 
 def metric(name: str, known: Mapping[str, Metric] = METRICS, place: str = "") -> Metric:

@@ -13,31 +13,24 @@ from rich.table import Table
 from rich.text import Text
 
 from dualcost import units
+from dualcost.costs.metrics import BY_LAYER, Better, Metric
 from dualcost.network.form import Form
 from dualcost.render.terminal import plain_table
-from dualcost.views.alignment import TOTALS, Alignment, Line, change
-from dualcost.views.side import LAYERS, METRICS, Layer
+from dualcost.views.alignment import Alignment, Line, change
+from dualcost.views.side import LAYERS, OF_NETWORKS, Layer
 
 SCHEMA = 1
-TITLES = {
-    "macs": "MACs",
-    "params": "params",
-    "traffic": "traffic",
-    "weight_bytes": "weights",
-    "peak_bytes": "peak",
-}
-IN_BYTES = ("traffic", "weight_bytes", "peak_bytes")
 
 
 def alignment_table(
-    alignment: Alignment, lines: Sequence[Line], metrics: Sequence[str]
+    alignment: Alignment, lines: Sequence[Line], metrics: Sequence[Metric]
 ) -> RenderableType:
     """Who is compared, the lines, and the totals.
 
     Args:
         alignment: the whole.
         lines: those to be shown (`alignment.shown`).
-        metrics: those of METRICS that the lines show.
+        metrics: those BY_LAYER that the lines show.
     """
     sides = len(alignment.contenders)
     who = [
@@ -54,12 +47,12 @@ def alignment_table(
     return Group(*parts, Text(count, "dim"), "", _totals(alignment))
 
 
-def _lines(lines: Sequence[Line], metrics: Sequence[str], sides: int) -> Table:
+def _lines(lines: Sequence[Line], metrics: Sequence[Metric], sides: int) -> Table:
     table = plain_table(gap=1)
     table.add_column("layer", overflow="fold")
     table.add_column("kind", overflow="fold")
     for metric in metrics:
-        _add_columns(table, f"{TITLES[metric]} ", sides)
+        _add_columns(table, f"{metric.title} ", sides)
     for line in lines:
         cells: list[str | Text] = [line_name(line), line_kind(line)]
         for metric in metrics:
@@ -108,41 +101,39 @@ def _form(layer: Layer | None) -> Form:
     return Form(layer.group if layer.folds == 1 else f"{layer.folds} layers")
 
 
-def _cells(values: Sequence[int | None], metric: str) -> list[Text]:
+def _cells(values: Sequence[int | None], metric: Metric) -> list[Text]:
     """Each side's value, and from the second on the change."""
     first = values[0]
     cells = [_value(first, metric)]
     for value in values[1:]:
-        cells += [_value(value, metric), _change(value, first)]
+        cells += [_value(value, metric), _change(value, first, metric)]
     return cells
 
 
-def _value(value: int | None, metric: str) -> Text:
-    if value is None:
-        return Text("–", "dim")
-    return Text(units.memory(value) if metric in IN_BYTES else units.count(value))
+def _value(value: int | None, metric: Metric) -> Text:
+    return Text("–", "dim") if value is None else Text(metric.unit.text(value))
 
 
-def _change(value: int | None, first: int | None) -> Text:
-    """Less is green, more is red; nothing where nothing changed."""
+def _change(value: int | None, first: int | None, metric: Metric) -> Text:
+    """What is better is green, what is worse is red; nothing where nothing changed."""
     if (value or 0) == (first or 0):
         return Text()
     less = (value or 0) < (first or 0)
     share = change(value, first)
     text = "new" if share is None else units.percent(share)
-    return Text(text if less or share is None else f"+{text}", "green" if less else "red")
+    better = less == (metric.better is Better.LESS)
+    return Text(text if less or share is None else f"+{text}", "green" if better else "red")
 
 
 def _totals(alignment: Alignment) -> Table:
     table = plain_table()
     table.add_column("")
     _add_columns(table, "", len(alignment.contenders))
-    for metric in TOTALS:
-        title = TITLES[metric]
-        if metric == "macs" and any(one.partial for one in alignment.contenders):
-            title = "MACs ≥"
-        cells = _cells(alignment.total(metric), metric)
-        table.add_row(title, *cells, style="bold" if metric in ("macs", "params") else "")
+    partial = any(one.partial for one in alignment.contenders)
+    for metric in OF_NETWORKS.values():
+        title = f"{metric.title} ≥" if partial and metric.bounded else metric.title
+        style = "bold" if metric.unit is units.Unit.COUNT else ""
+        table.add_row(title, *_cells(alignment.total(metric), metric), style=style)
     return table
 
 
@@ -159,7 +150,7 @@ def alignment_json(alignment: Alignment, lines: Sequence[Line]) -> str:
             }
             for one in alignment.contenders
         ],
-        "total": {metric: alignment.total(metric) for metric in TOTALS},
+        "total": {metric.key: alignment.total(metric) for metric in OF_NETWORKS.values()},
         "differ": sum(line.changed for line in alignment.lines),
         "lines": [_record(line) for line in lines],
     }
@@ -173,5 +164,5 @@ def _record(line: Line) -> dict[str, Any]:
         "paths": [layer and layer.path for layer in line.layers],
         "kinds": [layer and str(layer.kind or "") for layer in line.layers],
         "folds": [layer and layer.folds for layer in line.layers],
-        **{metric: line.values(metric) for metric in METRICS},
+        **{metric.key: line.values(metric) for metric in BY_LAYER.values()},
     }

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dualcost import units
-from dualcost.costs.metrics import COMPARED, METRICS
+from dualcost.costs.metrics import BY_LAYER, METRICS
 from dualcost.network.cost import Cost
 from dualcost.render.profile import heading
 from dualcost.render.solve import headroom
@@ -249,4 +249,4 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def _cost(cost: Cost) -> dict[str, int]:
-    return {one.key: one.of_cost(cost) for one in COMPARED.values() if one.adds_up}
+    return {one.key: one.of_cost(cost) for one in BY_LAYER.values()}

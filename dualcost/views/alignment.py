@@ -9,14 +9,15 @@ taken together.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from dualcost.costs.metrics import ALIASES, BY_LAYER, Metric
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.network.cost import ratio
-from dualcost.views.side import LAYERS, METRICS, Contender, Layer, merged
+from dualcost.views.side import LAYERS, Contender, Layer, merged
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,9 @@ class Line:
         names = [layer.path for layer in self.layers if layer is not None]
         return next((name for name in names if name != names[0]), "")
 
-    def values(self, metric: str) -> tuple[int | None, ...]:
-        """One of METRICS on each side."""
-        return tuple(
-            None if layer is None else getattr(layer.cost, metric) for layer in self.layers
-        )
+    def values(self, metric: Metric) -> tuple[int | None, ...]:
+        """One of the metrics BY_LAYER on each side."""
+        return tuple(None if layer is None else metric.of_cost(layer.cost) for layer in self.layers)
 
     @property
     def changed(self) -> bool:
@@ -55,7 +54,7 @@ class Line:
         facts = {layer and (layer.kind, layer.cost) for layer in self.layers}
         return len(facts) > 1
 
-    def difference(self, metric: str) -> int:
+    def difference(self, metric: Metric) -> int:
         """The largest difference to the first side; what a side has not, costs nothing."""
         first, *others = (value or 0 for value in self.values(metric))
         return max((other - first for other in others), key=abs)
@@ -68,11 +67,9 @@ class Alignment:
     contenders: tuple[Contender, ...]
     lines: tuple[Line, ...]
 
-    def total(self, metric: str) -> tuple[int, ...]:
-        """One of METRICS, or "peak_bytes", of each whole network."""
-        if metric == "peak_bytes":
-            return tuple(one.peak_bytes for one in self.contenders)
-        return tuple(getattr(one.total, metric) for one in self.contenders)
+    def total(self, metric: Metric) -> tuple[int, ...]:
+        """One of the metrics OF_NETWORKS of each of them."""
+        return tuple(metric.of(one.whole) for one in self.contenders)
 
 
 def align(contenders: Sequence[Contender]) -> Alignment:
@@ -178,11 +175,13 @@ def _partners(known: Sequence[Layer], side: Sequence[Layer]) -> dict[int, int]:
     return partner
 
 
+def _most_different(metric: Metric) -> Callable[[Line], int]:
+    return lambda line: -abs(line.difference(metric))
+
+
 SORTS: dict[str, Callable[[Line], Any]] = {
     "order": lambda line: 0,
-    "macs": lambda line: -abs(line.difference("macs")),
-    "params": lambda line: -abs(line.difference("params")),
-    "traffic": lambda line: -abs(line.difference("traffic")),
+    **{name: _most_different(metric) for name, metric in BY_LAYER.items()},
     "path": lambda line: line.path,
 }
 
@@ -192,7 +191,7 @@ def shown(
     sort: str = "order",
     top: int = 0,
     changed: bool = False,
-    metrics: Sequence[str] = METRICS,
+    metrics: Iterable[Metric] = tuple(BY_LAYER.values()),
 ) -> tuple[Line, ...]:
     """The lines as a user asked to see them.
 
@@ -207,6 +206,7 @@ def shown(
         UnknownNameError: there is no such order.
         UsageError: top is negative.
     """
+    sort = ALIASES.get(sort, sort)
     if sort not in SORTS:
         raise UnknownNameError("order of lines", sort, SORTS, f"orders: {', '.join(SORTS)}")
     if top < 0:
@@ -224,6 +224,3 @@ def change(value: int | None, first: int | None) -> float | None:
     """What is more (or, negative, less) than on the first side, as a share of it."""
     left = ratio(value or 0, first or 0)
     return None if left is None else left - 1
-
-
-TOTALS = (*METRICS, "peak_bytes")

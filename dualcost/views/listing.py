@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from dualcost.costs.metrics import ADDED, ALIASES, Metric
 from dualcost.costs.profile import NEVER_RUN, Profile, Row, Several
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.latency.estimate import Timing
@@ -14,10 +15,15 @@ from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL
 # groups of rows that stand for several: all in a module, all of a group, all that a cut left out
 MODULE, FOLDED, MORE = SEVERAL = ("module", "folded", "more")
 WHOLE = "(the network)"
+
+
+def _largest(metric: Metric) -> Callable[[Row], int]:
+    return lambda row: -metric.of_cost(row.after)
+
+
 SORTS: dict[str, Callable[[Row], Any]] = {
     "order": lambda row: 0,
-    "macs": lambda row: -row.after.macs,
-    "params": lambda row: -row.after.params,
+    **{name: _largest(metric) for name, metric in ADDED.items()},
     "saved": lambda row: row.after.macs - row.before.macs,
     "path": lambda row: row.path,
 }
@@ -53,14 +59,24 @@ def ordered(rows: Sequence[Row], sort: str = "order", top: int = 0) -> tuple[Row
         UnknownNameError: there is no such sort.
         UsageError: top is negative.
     """
-    if sort not in SORTS:
-        raise UnknownNameError("order of rows", sort, SORTS, f"orders: {', '.join(SORTS)}")
+    rows = sorted(rows, key=order(sort))
     if top < 0:
         raise UsageError(f"--top {top} is negative", "--top 0 shows all rows")
-    rows = sorted(rows, key=SORTS[sort])
     if top and len(rows) > top:
         rows = [*rows[:top], more(rows[top:])]
     return tuple(rows)
+
+
+def order(sort: str) -> Callable[[Row], Any]:
+    """By what rows are sorted, least first.
+
+    Raises:
+        UnknownNameError: there is no such sort.
+    """
+    sort = ALIASES.get(sort, sort)
+    if sort not in SORTS:
+        raise UnknownNameError("order of rows", sort, SORTS, f"orders: {', '.join(SORTS)}")
+    return SORTS[sort]
 
 
 def more(rows: Sequence[Row]) -> Row:

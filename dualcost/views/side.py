@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dualcost.costs.metrics import BY_LAYER, COMPARED, Whole
 from dualcost.costs.profile import REMOVED, Profile, Row
 from dualcost.errors import UsageError
 from dualcost.kinds.choice import Choice
@@ -27,9 +28,8 @@ from dualcost.rewrite.plan import read as read_plan
 from dualcost.rewrite.request import Rewrite
 
 LAYERS = (CONVOLUTION, LINEAR, MATMUL)  # compared one by one; others by group
-# the metrics of a layer, by what users call them
-SHOWN = {"macs": "macs", "params": "params", "traffic": "traffic", "weights": "weight_bytes"}
-METRICS = tuple(SHOWN.values())
+# what whole networks are compared by; layers are BY_LAYER
+OF_NETWORKS = {name: metric for name, metric in COMPARED.items() if metric.exact}
 SCHEMA = 1
 
 
@@ -45,7 +45,7 @@ class Layer:
         N: output channels or features.
         kernel: as text, "3x3".
         out_size: as text, "56x56".
-        cost: macs, params, traffic and weight_bytes.
+        cost: what layers are compared by.
         block: it stands in the place of a whole block.
         folds: how many layers it stands for.
     """
@@ -70,9 +70,8 @@ class Contender:
         name: as the user wrote it.
         about: the network, and what was done to it.
         convention: what was counted.
-        layers: in order of execution; their costs add up to `total`.
-        total: the whole network.
-        peak_bytes: the most activations that live at once.
+        layers: in order of execution; their costs add up to that of the network.
+        whole: the whole network.
         partial: MACs are a lower bound.
     """
 
@@ -80,8 +79,7 @@ class Contender:
     about: str
     convention: str
     layers: tuple[Layer, ...]
-    total: Cost
-    peak_bytes: int
+    whole: Whole
     partial: bool
 
 
@@ -159,8 +157,7 @@ def of_profile(name: str, profile: Profile) -> Contender:
         about=f"{profile.network}{done}",
         convention=profile.convention.name,
         layers=_folded(_of_row(row) for row in profile.rows if row.becomes != REMOVED),
-        total=_sum([profile.after]),
-        peak_bytes=profile.peak[1].nbytes,
+        whole=Whole(_sum([profile.after]), peak_bytes=profile.peak[1].nbytes),
         partial=profile.partial,
     )
 
@@ -224,8 +221,7 @@ def _of_report(name: str, report: Mapping[str, Any]) -> Contender:
         about=f"{report['network']}{done}",
         convention=report["convention"]["name"],
         layers=_folded(_of_record(r) for r in report["rows"] if r["becomes"] != str(REMOVED)),
-        total=Cost(**{metric: int(total[metric]) for metric in METRICS}),
-        peak_bytes=int(report["peak"]["after"]["bytes"]),
+        whole=Whole(_cost(total), peak_bytes=int(report["peak"]["after"]["bytes"])),
         partial=bool(report["partial"]),
     )
 
@@ -241,15 +237,21 @@ def _of_record(row: Mapping[str, Any]) -> Layer:
         N=row["N"],
         kernel=row["kernel"] or "",
         out_size=row["out_size"] or "",
-        cost=Cost(**{metric: int(row[f"{metric}_after"]) for metric in METRICS}),
+        cost=_cost(row, "_after"),
         block=bool(becomes) and row["kind"] in BLOCK_KINDS,
     )
 
 
+def _cost(values: Mapping[str, Any], suffix: str = "") -> Cost:
+    """The cost that a report has under these keys."""
+    keys = [metric.key for metric in BY_LAYER.values()]
+    return Cost(**{key: int(values[f"{key}{suffix}"]) for key in keys})
+
+
 def _sum(costs: Iterable[Cost]) -> Cost:
-    """The sum, of METRICS alone: those that a report and a profile both have."""
+    """The sum, of what layers are compared by alone."""
     whole = sum(costs, Cost())
-    return Cost(**{metric: getattr(whole, metric) for metric in METRICS})
+    return Cost(**{metric.key: metric.of_cost(whole) for metric in BY_LAYER.values()})
 
 
 def _folded(layers: Iterable[Layer]) -> tuple[Layer, ...]:

@@ -13,7 +13,7 @@ from dualcost.costs.profile import Profile, Row
 from dualcost.errors import UsageError
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import PRODUCTS, Cost
-from dualcost.views.listing import MODULE, SORTS, WHOLE, counts, listing, more, ordered, together
+from dualcost.views.listing import MODULE, WHOLE, counts, listing, more, order, ordered, together
 
 LINES = 30  # more than these are folded where nobody says how
 OWN = "(itself)"  # what a module runs or owns outside of the modules in it
@@ -265,7 +265,8 @@ def _level(module: Branch, depth: int, sort: str, top: int) -> tuple[Branch, ...
         _itself(inner) if name == OWN else _closed(inner[0], depth - 1, sort, top)
         for name, inner in members.items()
     ]
-    level.sort(key=lambda branch: SORTS[sort](branch.row))
+    by = order(sort)
+    level.sort(key=lambda branch: by(branch.row))
     if top and len(level) > top:
         rest = more([branch.row for branch in level[top:]])
         level = [*level[:top], Branch("", rest.path, rest)]

@@ -98,7 +98,7 @@ def fish(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         ("compare mobilenet_v2+dual:G=4@sep", ["mobilenet_v2+dual:G=4@separable"]),
         ("compare resnet50+plan", ["resnet50+plan.toml"]),
         ("compare bef", ["before.json"]),
-        ("compare a b --by w", ["weights"]),
+        ("compare a b --by w", ["weight-bytes"]),
         ("compare a b --sort pa", ["params", "path"]),
         ("fit resnet50 --objective l", ["layers", "latency"]),
         ("solve resnet50 --for re", ["resolution"]),

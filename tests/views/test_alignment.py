@@ -14,6 +14,7 @@ from support.commands import Command
 from support.imports import heavy_imports_of, running
 from support.networks import asked, conv, linear, network, norm, quickly, site
 
+from dualcost.costs.metrics import BY_LAYER, METRICS
 from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode, UsageError
 from dualcost.library import networks as library
@@ -21,7 +22,7 @@ from dualcost.network.network import Network
 from dualcost.render.profile.json import profile_json
 from dualcost.rewrite.request import Rewrite
 from dualcost.views.alignment import Alignment, align, shown
-from dualcost.views.side import METRICS, Asked, Contender, of_profile, read
+from dualcost.views.side import Asked, Contender, of_profile, read
 
 
 def side(traced: Network, rewrite: Rewrite | None = None) -> Contender:
@@ -44,8 +45,8 @@ def test_layers_of_one_name_stand_beside_each_other() -> None:
     assert [line.path for line in lines] == ["a", "b", "head"]
     assert [line.changed for line in lines] == [False, True, False]
     # D_o*D_o*K*K*M*N, and D_o*D_o*N*(K*K*M/G + M)
-    assert lines[1].values("macs") == (64 * 9 * 64 * 64, 64 * 64 * (9 * 64 // 4 + 64))
-    assert lines[1].difference("macs") == 64 * 64 * (9 * 64 // 4 + 64) - 64 * 9 * 64 * 64
+    assert lines[1].values(METRICS["macs"]) == (64 * 9 * 64 * 64, 64 * 64 * (9 * 64 // 4 + 64))
+    assert lines[1].difference(METRICS["macs"]) == 64 * 64 * (9 * 64 // 4 + 64) - 64 * 9 * 64 * 64
 
 
 def test_renamed_layers_find_each_other_by_order_and_sizes() -> None:
@@ -100,7 +101,7 @@ def test_what_does_not_multiply_is_added_up_by_its_kind() -> None:
     )
     (line,) = (line for line in align([side(traced)] * 2).lines if line.first.group == "norm")
     assert line.path == "(norm)"
-    assert line.values("params") == (32, 32)  # 2 norms × 8 channels × (weight and bias)
+    assert line.values(METRICS["params"]) == (32, 32)  # 2 norms × 8 channels × (weight and bias)
 
 
 NAMES = ("resnet18", "resnet34", "mobilenet_v2", "vgg11", "densenet121", "inception_v3", "vit_b_16")
@@ -110,7 +111,7 @@ NAMES = ("resnet18", "resnet34", "mobilenet_v2", "vgg11", "densenet121", "incept
 def test_lines_add_up_to_the_totals_of_every_side(first: str) -> None:
     sides = [side(library.load(name)) for name in (first, *NAMES[:4])]
     alignment = align(sides)
-    for metric in METRICS:
+    for metric in BY_LAYER.values():
         sums = [0] * len(sides)
         for line in alignment.lines:
             for index, value in enumerate(line.values(metric)):

@@ -9,7 +9,8 @@ import typer
 
 from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
-from dualcost.errors import UnknownNameError, UsageError
+from dualcost.costs.metrics import BY_LAYER, metric
+from dualcost.errors import UsageError
 
 if TYPE_CHECKING:
     from dualcost.views.side import Asked, Contender
@@ -52,7 +53,7 @@ def compare(
     sort: Annotated[
         str,
         typer.Option(
-            help="order, path; or macs, params, traffic: the largest difference first.",
+            help=f"order, path; or {', '.join(BY_LAYER)}: the largest difference first.",
             metavar="ORDER",
             autocompletion=candidates.differences,
             rich_help_panel=options.VIEW,
@@ -64,7 +65,7 @@ def compare(
     by: Annotated[
         str | None,
         typer.Option(
-            help="Show macs, params, traffic or weights; by default MACs, and parameters of two.",
+            help=f"Show {' or '.join(BY_LAYER)}; by default MACs, and parameters of two.",
             metavar="METRIC",
             autocompletion=candidates.compared,
             rich_help_panel=options.VIEW,
@@ -81,10 +82,10 @@ def compare(
     Every change is against the first one. --input, --batch, --where and the like hold for all.
     """
     from dualcost.views.alignment import align, shown
-    from dualcost.views.side import METRICS, SHOWN, Asked
+    from dualcost.views.side import Asked
 
-    if by is not None and by not in SHOWN:
-        raise UnknownNameError("metric", by, SHOWN)
+    usual = ("macs", "params") if len(contenders) == 2 else ("macs",)
+    metrics = [metric(name, BY_LAYER, "metric of layers") for name in ([by] if by else usual)]
     if len(contenders) < 2:
         raise UsageError("there is nothing to compare with", "name two or more")
     asked = [Asked.parse(text) for text in contenders]
@@ -92,8 +93,7 @@ def compare(
     sides = [contender(one, words, input, batch, convention) for one in asked]
     alignment = align(sides)
     as_json = json or (output is not None and output.suffix == ".json")
-    metrics = (SHOWN[by],) if by else ("macs", "params")[: 2 if len(sides) == 2 else 1]
-    lines = shown(alignment, sort, top, changed, METRICS if as_json else metrics)
+    lines = shown(alignment, sort, top, changed, BY_LAYER.values() if as_json else metrics)
     from dualcost.render.compare import alignment_json, alignment_table
     from dualcost.render.terminal import as_text
 

@@ -10,6 +10,7 @@ import typer
 
 from dualcost.cli import candidates, options, suggestion
 from dualcost.cli.output import announce, deliver
+from dualcost.costs.metrics import ADDED
 
 if TYPE_CHECKING:
     from dualcost.costs.profile import Profile
@@ -89,7 +90,7 @@ def profile(
     sort: Annotated[
         str,
         typer.Option(
-            help="order, macs, params, saved or path; with --depth within each module.",
+            help=f"order, {', '.join(ADDED)}, saved or path; with --depth within each module.",
             metavar="ORDER",
             autocompletion=candidates.sorts,
             rich_help_panel=options.VIEW,

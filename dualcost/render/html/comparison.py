@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from dualcost import units
+from dualcost.costs.metrics import METRICS, Metric
 from dualcost.network.cost import UNIT
 from dualcost.network.form import Form
-from dualcost.render.compare import IN_BYTES, TITLES, line_kind, line_name
+from dualcost.render.compare import line_kind, line_name
 from dualcost.render.html import summary
 from dualcost.render.html.table import Cell, Heading, Table
 from dualcost.render.html.table import Line as TableLine
 from dualcost.render.html.template import rendered
+from dualcost.units import Unit
 from dualcost.version import __version__
-from dualcost.views.alignment import TOTALS, Alignment, Line
-from dualcost.views.side import Layer
+from dualcost.views.alignment import Alignment, Line
+from dualcost.views.side import OF_NETWORKS, Layer
 
-SHOWN = ("macs", "params", "traffic")
+SHOWN = (METRICS["macs"], METRICS["params"], METRICS["traffic"])
 FILTERS = (("", "all lines"), ("d", "what differs"), ("l", "layers that multiply"))
 SECTIONS = (("summary", "Summary"), ("layers", "Layers"), ("made", "How it was made"))
 
@@ -38,7 +39,7 @@ def comparison_page(alignment: Alignment, command: str) -> str:
         sections=SECTIONS,
         kind="",
         sides=[(ascii_uppercase[i], one.name, one.about) for i, one in enumerate(sides)],
-        quantities=[_total(alignment, metric) for metric in TOTALS],
+        quantities=[_total(alignment, metric) for metric in OF_NETWORKS.values()],
         unit=UNIT,
         partial=", ".join(one.name for one in sides if one.partial),
         differ=sum(line.changed for line in alignment.lines),
@@ -49,12 +50,12 @@ def comparison_page(alignment: Alignment, command: str) -> str:
     )
 
 
-def _total(alignment: Alignment, metric: str) -> summary.Quantity:
+def _total(alignment: Alignment, metric: Metric) -> summary.Quantity:
     values = alignment.total(metric)
-    if metric in IN_BYTES:
-        return summary.memory(TITLES[metric], *values)
-    bound = metric == "macs" and any(one.partial for one in alignment.contenders)
-    return summary.count(TITLES[metric], *values, low="≥ " if bound else "")
+    if metric.unit is Unit.BYTES:
+        return summary.memory(metric.title, *values)
+    bound = metric.bounded and any(one.partial for one in alignment.contenders)
+    return summary.count(metric.title, *values, low="≥ " if bound else "")
 
 
 def _table(alignment: Alignment) -> Table:
@@ -65,11 +66,11 @@ def _table(alignment: Alignment) -> Table:
     ]
     for metric in SHOWN:
         for letter in letters:
-            title = TITLES[metric]
-            headings.append(Heading(f"{metric}_{letter}", f"{title} {letter}", f"of {letter}"))
+            key, title = metric.key, metric.title
+            headings.append(Heading(f"{key}_{letter}", f"{title} {letter}", f"of {letter}"))
             if letter != "A":
                 about = f"of {title}, {letter} against A; sorted by the difference"
-                headings.append(Heading(f"{metric}_change_{letter}", "change", about))
+                headings.append(Heading(f"{key}_change_{letter}", "change", about))
     totals = [cell for metric in SHOWN for cell in _cells(alignment.total(metric), metric)]
     return Table(
         headings=headings,
@@ -107,13 +108,12 @@ def _paths(layers: Sequence[Layer | None]) -> str:
     )
 
 
-def _cells(values: Sequence[int | None], metric: str) -> list[Cell]:
+def _cells(values: Sequence[int | None], metric: Metric) -> list[Cell]:
     """Each side's value, and from the second on the change against the first."""
-    shown = units.memory if metric in IN_BYTES else units.count
     first = values[0]
     cells = []
     for place, value in enumerate(values):
-        cells.append(Cell("–") if value is None else Cell(shown(value), value))
+        cells.append(Cell("–") if value is None else Cell(metric.unit.text(value), value))
         if place:
             text, tone = summary.change(value or 0, first or 0)
             cells.append(Cell(text, (value or 0) - (first or 0), tone=tone))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dualcost import units
+from dualcost.costs.metrics import METRICS, Metric
 from dualcost.costs.profile import REMOVED, Profile, Row
 from dualcost.latency.estimate import Timing
-from dualcost.network.cost import ratio
+from dualcost.network.cost import Cost, ratio
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN
 from dualcost.render.html.table import Cell, Column, Exact, Heading, Line, Table
 from dualcost.render.profile.columns import COLUMNS
@@ -122,14 +123,21 @@ def _positions(row: Row) -> Exact:
     return row.site.out_elements // row.site.N if row.site else None
 
 
-def _count(metric: str, side: str = "after") -> Callable[[Profile, Branch], Cell]:
-    shown = units.memory if metric == "traffic" else units.count
+def _before(metric: Metric) -> Callable[[Profile, Branch], Cell]:
+    return lambda profile, branch: _cell(metric, branch.row.before)
 
-    def cell(profile: Profile, branch: Branch) -> Cell:
-        value: int = getattr(getattr(branch.row, side), metric)
-        return Cell(shown(value), value)
 
-    return cell
+def _after(metric: Metric) -> Callable[[Profile, Branch], Cell]:
+    return lambda profile, branch: _cell(metric, branch.row.after)
+
+
+def _cell(metric: Metric, cost: Cost) -> Cell:
+    value = metric.of_cost(cost)
+    return Cell(metric.unit.text(value), value)
+
+
+def _heading(metric: Metric) -> Heading:
+    return Heading(metric.key, metric.title, metric.about)
 
 
 def _share(profile: Profile, branch: Branch) -> Cell:
@@ -173,10 +181,10 @@ LAYER_COLUMNS: tuple[Column, ...] = (
     Column(Heading("out", "out", "size of the output map"), _size("out", _positions)),
     Column(
         Heading("macs_before", "MACs before", "multiply-accumulates as it is"),
-        _count("macs", "before"),
+        _before(METRICS["macs"]),
         _rewritten,
     ),
-    Column(Heading("macs", "MACs", "multiply-accumulates"), _count("macs")),
+    Column(_heading(METRICS["macs"]), _after(METRICS["macs"])),
     Column(Heading("share", "share", "of all MACs"), _share),
     Column(
         Heading("ratio", "ratio", "what is left of its MACs, or else of its parameters"),
@@ -184,20 +192,17 @@ LAYER_COLUMNS: tuple[Column, ...] = (
         _rewritten,
     ),
     Column(
-        Heading("operations", "other ops", "operations besides MACs"),
-        _count("operations"),
+        _heading(METRICS["operations"]),
+        _after(METRICS["operations"]),
         lambda profile: profile.convention.operations is not None,
     ),
     Column(
         Heading("params_before", "params before", "weights and biases as it is"),
-        _count("params", "before"),
+        _before(METRICS["params"]),
         _rewritten,
     ),
-    Column(Heading("params", "params", "elements of weights and biases"), _count("params")),
-    Column(
-        Heading("traffic", "traffic", "bytes read and written, every tensor once"),
-        _count("traffic"),
-    ),
+    Column(_heading(METRICS["params"]), _after(METRICS["params"])),
+    Column(_heading(METRICS["traffic"]), _after(METRICS["traffic"])),
     Column(
         Heading("seconds_before", "~ms before", "milliseconds as it is, predicted"),
         lambda profile, branch: _time(branch.before),

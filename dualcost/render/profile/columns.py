@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from dualcost import units
+from dualcost.costs.metrics import ADDED, METRICS, Metric
 from dualcost.costs.profile import Profile, Row
-from dualcost.network.cost import ratio
+from dualcost.network.cost import Cost, ratio
 from dualcost.render.rewrite import becomes, why
 from dualcost.rewrite.decision import Outcome
 from dualcost.views.listing import MODULE, SEVERAL
@@ -112,6 +114,27 @@ def _timed(profile: Profile) -> bool:
     return profile.latency is not None
 
 
+def _text(metric: Metric, cost: Cost, unit: str) -> str:
+    """A count in the unit that was asked for."""
+    value = metric.of_cost(cost)
+    counted = metric.unit is units.Unit.COUNT
+    return units.count(value, unit) if counted else metric.unit.text(value)
+
+
+def _before(metric: Metric) -> Callable[[Profile, Row, str], str]:
+    return lambda profile, row, unit: _text(metric, row.before, unit)
+
+
+def _after(metric: Metric, **words: Any) -> Column:
+    """The column of a metric."""
+    return Column(
+        metric.title,
+        lambda profile, row, unit: _text(metric, row.after, unit),
+        apart=" ",
+        **words,
+    )
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("layer", lambda p, row, u: row.path or "(root)", number=False),
     Column("kind", _kind, number=False),
@@ -121,33 +144,22 @@ COLUMNS: tuple[Column, ...] = (
     Column("out", _out, leaves=4),
     Column(
         "MACs before",
-        lambda p, row, u: units.count(row.before.macs, u),
+        _before(METRICS["macs"]),
         apart=" ",
         leaves=7,
         only=_rewritten,
     ),
-    Column("MACs", lambda p, row, u: units.count(row.after.macs, u), apart=" "),
-    Column(
-        "other ops",
-        lambda p, row, u: units.count(row.after.operations, u),
-        apart=" ",
-        only=_counts_operations,
-    ),
+    _after(METRICS["macs"]),
+    _after(METRICS["operations"], only=_counts_operations),
     Column(
         "params before",
-        lambda p, row, u: units.count(row.before.params, u),
+        _before(METRICS["params"]),
         apart=" ",
         leaves=8,
         only=_rewritten,
     ),
-    Column("params", lambda p, row, u: units.count(row.after.params, u), apart=" ", leaves=1),
-    Column(
-        "traffic",
-        lambda p, row, u: units.memory(row.after.traffic),
-        apart=" ",
-        leaves=6,
-        sums=False,
-    ),
+    _after(METRICS["params"], leaves=1),
+    _after(METRICS["traffic"], leaves=6, sums=False),
     Column("share", _percent(_of_macs), only=lambda p: not _timed(p), part=_of_macs),
     Column("ratio", _ratio, only=_rewritten),
     Column("~ms", _milliseconds, only=_timed),
@@ -163,6 +175,10 @@ def columns(profile: Profile) -> tuple[Column, ...]:
 
 def _size(name: str) -> Callable[[Row], Value]:
     return lambda row: "x".join(map(str, getattr(row.site, name))) if row.site else None
+
+
+def _of_side(metric: Metric, side: str) -> Callable[[Row], Value]:
+    return lambda row: metric.of_cost(row.before if side == "before" else row.after)
 
 
 # The fields of a row for machines, in order: CSV columns, and the keys of a row in JSON.
@@ -184,18 +200,12 @@ FIELDS: dict[str, Callable[[Row], Value]] = {
     "bias": lambda row: row.site.bias if row.site else None,
     "divisor": lambda row: row.divisor if row.replaced else None,
     "out_size": _size("out_size"),
-    "macs_before": lambda row: row.before.macs,
-    "macs_after": lambda row: row.after.macs,
-    "operations_before": lambda row: row.before.operations,
-    "operations_after": lambda row: row.after.operations,
-    "params_before": lambda row: row.before.params,
-    "params_after": lambda row: row.after.params,
-    "weight_bytes_before": lambda row: row.before.weight_bytes,
-    "weight_bytes_after": lambda row: row.after.weight_bytes,
-    "activation_bytes_before": lambda row: row.before.activation_bytes,
-    "activation_bytes_after": lambda row: row.after.activation_bytes,
-    "traffic_before": lambda row: row.before.traffic,
-    "traffic_after": lambda row: row.after.traffic,
+    **{
+        f"{metric.key}_{side}": _of_side(metric, side)
+        for metric in ADDED.values()
+        if metric.stored
+        for side in ("before", "after")
+    },
     "intensity_before": lambda row: row.before.intensity,
     "intensity_after": lambda row: row.after.intensity,
     "macs_ratio": lambda row: ratio(row.after.macs, row.before.macs),

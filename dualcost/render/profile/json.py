@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from dualcost.costs.metrics import ADDED
 from dualcost.costs.profile import Profile
 from dualcost.latency.estimate import Prediction, Timing
 from dualcost.network.cost import Cost, ratio
@@ -14,7 +15,6 @@ from dualcost.render.profile.heading import versions
 from dualcost.render.rewrite import why
 
 SCHEMA = 1
-METRICS = ("macs", "operations", "flops", "params", "weight_bytes", "activation_bytes", "traffic")
 
 
 def profile_json(profile: Profile) -> str:
@@ -103,10 +103,11 @@ def _change(before: Cost, after: Cost) -> dict[str, Any]:
         "before": _cost(before),
         "after": _cost(after),
         "ratio": {
-            metric: ratio(getattr(after, metric), getattr(before, metric)) for metric in METRICS
+            metric.key: ratio(metric.of_cost(after), metric.of_cost(before))
+            for metric in ADDED.values()
         },
     }
 
 
 def _cost(cost: Cost) -> dict[str, int]:
-    return {metric: getattr(cost, metric) for metric in METRICS}
+    return {metric.key: metric.of_cost(cost) for metric in ADDED.values()}
