@@ -92,9 +92,9 @@ def compared(incomplete: str) -> Words:
 
 def axes(incomplete: str) -> Words:
     """Of the figure of a sweep."""
-    from dualcost.search.sweep.rows import AXES
+    from dualcost.costs.metrics import COMPARED
 
-    return _names(AXES)
+    return _names(COMPARED)
 
 
 def metrics(incomplete: str) -> Words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,13 @@ INPUT, COUNTED = "Which input", "What is counted"
 REWRITE = "What if"
 LATENCY = "How long it takes"
 VIEW, OUTPUT = "Which rows", "Output"
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Names in a help text: "macs, params or traffic"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
 
 Model = Annotated[
     str,

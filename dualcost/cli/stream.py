@@ -14,6 +14,7 @@ from dualcost.errors import UsageError
 from dualcost.files import write_atomically
 
 if TYPE_CHECKING:
+    from dualcost.costs.metrics import Metric
     from dualcost.search.sweep.rows import Swept
 
 TABLE, JSON, CSV, MARKDOWN = "table", "json", "csv", "markdown"
@@ -58,7 +59,7 @@ class Stream:
         form: str,
         output: Path | None,
         resume: Path | None = None,
-        front: tuple[str, str] | None = None,
+        front: tuple[Metric, Metric] | None = None,
         latency: bool = False,
     ) -> None:
         from dualcost.search.sweep import file as sweepfile
@@ -158,10 +159,10 @@ class Stream:
 
         return sweepfile.JSON_END if self.form == JSON else ""
 
-    def _release(self, front: tuple[str, str]) -> None:
-        from dualcost.search.sweep.rows import AXES, FAILED, fronts
+    def _release(self, front: tuple[Metric, Metric]) -> None:
+        from dualcost.search.sweep.rows import FAILED, fronts
 
-        kept = set(fronts(self._held, *(AXES[metric] for metric in front)))
+        kept = set(fronts(self._held, *front))
         for row in self._held:
             if row in kept or row.status == FAILED:
                 self._put(self._text(row))

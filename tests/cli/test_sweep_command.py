@@ -16,6 +16,7 @@ from support.commands import Command
 from support.imports import heavy_imports_of, running
 from support.networks import quickly
 
+from dualcost.costs.metrics import COMPARED
 from dualcost.errors import ExitCode, UsageError
 from dualcost.library import networks as library
 from dualcost.search.sweep import file as sweepfile
@@ -285,11 +286,14 @@ def test_what_failed_is_tried_again(command: Command, tmp_path: Path) -> None:
 _words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=9)
 _numbers = st.none() | st.integers(0, 10**20)
 _shares = st.none() | st.floats(0, 9)
+_costs = st.fixed_dictionaries(
+    {metric.key: _numbers if metric.exact else _shares for metric in COMPARED.values()}
+)
 _points = st.builds(
     Point, _words, _words, _numbers, _words, _numbers, _numbers, _words, _words, _words, _words
 )
 _swept = st.builds(
-    Swept, _points, st.just(DONE), _words, _words, *[_numbers] * 6, _shares, _shares, _shares
+    Swept, _points, st.just(DONE), _words, _words, _numbers, _costs, _shares, _shares
 )
 
 

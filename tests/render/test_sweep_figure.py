@@ -13,6 +13,7 @@ from support.calibrations import linear_calibration
 from support.commands import Command
 
 from dualcost import units
+from dualcost.costs.metrics import METRICS, metric
 from dualcost.errors import ExitCode
 from dualcost.kinds.kinds import KINDS
 from dualcost.kinds.look import OWN_LOOK
@@ -23,7 +24,7 @@ from dualcost.render.sweep.figure import sweep_figure
 from dualcost.render.sweep.plot import sweep_plot
 from dualcost.render.terminal import as_text
 from dualcost.search.sweep import file as sweepfile
-from dualcost.search.sweep.rows import AXES, DONE, Swept
+from dualcost.search.sweep.rows import DONE, Swept
 from dualcost.search.sweep.study import plan, run
 
 
@@ -46,7 +47,7 @@ def test_every_kind_has_a_look_of_its_own_in_figures_and_in_the_terminal() -> No
 
 def test_a_figure_labels_each_point_and_marks_the_front() -> None:
     rows = rows_of("vgg16", "resnet50", G=[2, 8, 32])
-    figure = sweep_figure(rows, "params", "macs")
+    figure = sweep_figure(rows, METRICS["params"], METRICS["macs"])
     assert [axes.get_title() for axes in figure.axes] == ["vgg16", "resnet50"]
     with_letter = sum(bool(kind.letter) for kind in KINDS.values())
     for axes in figure.axes:
@@ -63,7 +64,7 @@ def test_a_figure_labels_each_point_and_marks_the_front() -> None:
 
 def test_labels_do_not_lie_on_each_other() -> None:
     rows = rows_of("resnet18", kinds=["dual"], G=[1, 2, 4, 8, 16, 32])
-    figure = sweep_figure(rows, "params", "traffic")
+    figure = sweep_figure(rows, METRICS["params"], METRICS["traffic"])
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
     assert len(boxes) == 6
@@ -75,7 +76,9 @@ def test_each_rule_has_a_line_of_its_own() -> None:
     from dualcost.search.sweep.rows import Replacing
 
     ways = [Replacing("default"), Replacing("stride-1")]
-    figure = sweep_figure(rows_of("resnet18", kinds=["dual"], ways=ways), "params", "macs")
+    figure = sweep_figure(
+        rows_of("resnet18", kinds=["dual"], ways=ways), METRICS["params"], METRICS["macs"]
+    )
     _, own, one, two = figure.axes[0].get_lines()
     assert own.get_linestyle() == "None"
     assert {one.get_linestyle(), two.get_linestyle()} == {"-", "--"}
@@ -124,7 +127,7 @@ def test_points_of_a_terminal_plot_stand_in_order(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     rows = rows_of("vgg16", kinds=["group"], G=[2, 8, 32])
-    text = as_text(lambda columns: sweep_plot(rows, x, y, columns), None)
+    text = as_text(lambda columns: sweep_plot(rows, metric(x), metric(y), columns), None)
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
     places = {
@@ -137,7 +140,7 @@ def test_points_of_a_terminal_plot_stand_in_order(
     assert set(places) == {"★", "■2", "■8", "■32"}
     by_column = sorted(places, key=lambda sign: places[sign][0])
     assert by_column == ["■32", "■8", "■2", "★"]
-    values = [getattr(row, AXES[y]) for row in rows]
+    values = [row.costs[metric(y).key] for row in rows]
     heights = [places[sign][1] for sign in ("★", "■2", "■8", "■32")]
     assert heights == sorted(heights) or len(set(values)) == 1
 

@@ -15,6 +15,7 @@ from support.calibrations import linear_calibration
 from support.networks import conv, linear, network, quickly, site
 
 import dualcost
+from dualcost.costs.metrics import COMPARED
 from dualcost.costs.profile import profile
 from dualcost.costs.timed import timed
 from dualcost.errors import ModelError, UsageError
@@ -167,9 +168,10 @@ def test_a_million_points_take_one_profile_for_each_set_of_replaced_sites(
     monkeypatch.setattr(curve, "profile", counting)
     divisors = np.random.default_rng(0).integers(1, 10**6, 10**6)
     line = Curve(traced, Replacing(indivisible="gcd").rewrite("dual", 1))
-    found = line.over(divisors)
+    replaced, found = line.over(divisors)
     assert len(calls) == 1
     assert not found["macs"].mask.any()
+    assert not replaced.mask.any()
     for index in range(0, 10**6, 99_991):
         wanted = profile(traced, replace(line.asked, divisor=int(divisors[index]))).after
         assert (found["macs"][index], found["params"][index]) == (wanted.macs, wanted.params)
@@ -385,7 +387,8 @@ def test_several_jobs_give_the_same_rows_in_the_same_order(backend: str) -> None
 def test_the_front_is_what_no_other_row_beats() -> None:
     rows = rows_of("resnet18", "alexnet", "resnet50", G=[2, 3, 8, 32])
     for x, y in (("traffic", "params"), ("peak_bytes", "macs"), ("params", "macs")):
-        kept = fronts(rows, x, y)
+        by_key = {metric.key: metric for metric in COMPARED.values()}
+        kept = fronts(rows, by_key[x], by_key[y])
         for row in rows:
             beaten = any(
                 getattr(other, x) <= getattr(row, x)

@@ -65,7 +65,7 @@ def compare(
     by: Annotated[
         str | None,
         typer.Option(
-            help=f"Show {' or '.join(BY_LAYER)}; by default MACs, and parameters of two.",
+            help=f"Show {options.one_of(BY_LAYER)}; by default MACs, and parameters of two.",
             metavar="METRIC",
             autocompletion=candidates.compared,
             rich_help_panel=options.VIEW,

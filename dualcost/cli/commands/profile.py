@@ -90,7 +90,8 @@ def profile(
     sort: Annotated[
         str,
         typer.Option(
-            help=f"order, {', '.join(ADDED)}, saved or path; with --depth within each module.",
+            help=f"{options.one_of(('order', *ADDED, 'saved', 'path'))}; with --depth within each "
+            "module.",
             metavar="ORDER",
             autocompletion=candidates.sorts,
             rich_help_panel=options.VIEW,

@@ -10,6 +10,7 @@ import typer
 from dualcost.cli import candidates, options, pages
 from dualcost.cli.output import announce, deliver
 from dualcost.cli.stream import Stream, form_of
+from dualcost.costs.metrics import COMPARED, Metric, metric
 from dualcost.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def sweep(
         str,
         typer.Option(
             "--x",
-            help="params, macs, traffic, weights, peak or latency.",
+            help=f"{options.one_of(COMPARED)}.",
             metavar="METRIC",
             autocompletion=candidates.axes,
             rich_help_panel=options.OUTPUT,
@@ -211,7 +212,7 @@ def sweep(
         )
     if pareto and resume:
         raise UsageError("--resume needs all rows, --pareto keeps some", "leave one of them out")
-    _check_axes(x, y, latency)
+    axes = _axis(x, latency), _axis(y, latency)
     _check_plot(plot, shown=form == "table" or output is not None or resume is not None)
     studies = plan(
         models or (),
@@ -228,23 +229,19 @@ def sweep(
     if not latency:
         options.uncalibrated(calibration, any_machine, False, "add --latency")
     learnt = options.calibrated(calibration, any_machine) if latency else None
-    stream = Stream(form, output, resume, (x, y) if pareto else None, latency)
+    stream = Stream(form, output, resume, axes if pareto else None, latency)
     rows = _stream(studies, stream, jobs, learnt)
-    _draw(rows, plot, x, y)
+    _draw(rows, plot, *axes)
     if any(row.status == FAILED for row in rows):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _check_axes(x: str, y: str, latency: bool) -> None:
-    """Refuse a metric that no row will have."""
-    from dualcost.errors import UnknownNameError
-    from dualcost.search.sweep.rows import AXES, LATENCY
-
-    for metric in (x, y):
-        if metric not in AXES:
-            raise UnknownNameError("metric", metric, AXES)
-        if metric == LATENCY and not latency:
-            raise UsageError("latencies are not predicted", "add --latency")
+def _axis(name: str, latency: bool) -> Metric:
+    """A metric; refused, if no row will have it."""
+    axis = metric(name, COMPARED, "axis of a sweep")
+    if not axis.exact and not latency:
+        raise UsageError("latencies are not predicted", "add --latency")
+    return axis
 
 
 def _check_plot(plot: str | None, shown: bool) -> None:
@@ -293,16 +290,11 @@ def _stream(
     return rows
 
 
-def _at(row: Swept, x: str, y: str) -> tuple[float | None, float | None]:
-    from dualcost.search.sweep.rows import AXES
-
-    return getattr(row, AXES[x]), getattr(row, AXES[y])
-
-
-def _draw(rows: list[Swept], plot: str | None, x: str, y: str) -> None:
+def _draw(rows: list[Swept], plot: str | None, x: Metric, y: Metric) -> None:
     from dualcost.search.sweep.rows import DONE
 
-    costed = [row for row in rows if row.status == DONE and None not in _at(row, x, y)]
+    known = (row for row in rows if None not in (row.costs[x.key], row.costs[y.key]))
+    costed = [row for row in known if row.status == DONE]
     if plot is None:
         return
     if not costed:

@@ -6,24 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dualcost import units
+from dualcost.costs.metrics import Metric
 from dualcost.kinds.kinds import KINDS
 from dualcost.render.figure import FRONT, WIDE, look_of, new_figure
-from dualcost.search.sweep.rows import AXES, LATENCY, Swept, fronts
+from dualcost.search.sweep.rows import Swept, fronts
+from dualcost.units import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-TITLES = {
-    "macs": "MACs",
-    "params": "parameters",
-    "traffic": "memory traffic",
-    "weights": "weights",
-    "peak": "peak of activations",
-    LATENCY: "predicted latency",
-}
-IN_BYTES = ("traffic", "weights", "peak")
+# what the numbers of an axis are counted in, and how its label says so
+SCALES = {Unit.BYTES: (units.MEBI, " (MiB)"), Unit.SECONDS: (1e-3, " (ms)")}
 STYLES: tuple[Literal["-", "--", ":", "-."], ...] = (
     "-",
     "--",
@@ -39,12 +34,12 @@ PLACES = (
 )  # fmt: skip
 
 
-def sweep_figure(rows: Sequence[Swept], x: str, y: str) -> Figure:
+def sweep_figure(rows: Sequence[Swept], x: Metric, y: Metric) -> Figure:
     """One panel for each model and input; the front of each panel is marked.
 
     Args:
         rows: what is DONE of a sweep, at least one.
-        x: a key of AXES.
+        x: one of COMPARED.
         y: another.
     """
     panels = list(dict.fromkeys(row.panel for row in rows))
@@ -82,13 +77,13 @@ def _line_styles(rows: Sequence[Swept]) -> dict[str, str]:
     return {way: STYLES[index % len(STYLES)] for index, way in enumerate(ways)}
 
 
-def _values(rows: Sequence[Swept], metric: str) -> list[float]:
-    unit = units.MEBI if metric in IN_BYTES else 1e-3 if metric == LATENCY else 1
-    return [getattr(row, AXES[metric]) / unit for row in rows]
+def _values(rows: Sequence[Swept], metric: Metric) -> list[float]:
+    scale, _ = SCALES.get(metric.unit, (1, ""))
+    return [row.costs[metric.key] / scale for row in rows]
 
 
-def _panel(axes: Axes, rows: Sequence[Swept], x: str, y: str, styles: dict[str, str]) -> None:
-    front = fronts(rows, AXES[x], AXES[y])
+def _panel(axes: Axes, rows: Sequence[Swept], x: Metric, y: Metric, styles: dict[str, str]) -> None:
+    front = fronts(rows, x, y)
     axes.plot(
         _values(front, x),
         _values(front, y),
@@ -125,7 +120,7 @@ def _panel(axes: Axes, rows: Sequence[Swept], x: str, y: str, styles: dict[str, 
 
 
 def _scale(
-    axis: Axis, metric: str, values: Sequence[float], set_scale: Callable[[str], None]
+    axis: Axis, metric: Metric, values: Sequence[float], set_scale: Callable[[str], None]
 ) -> None:
     """A logarithmic axis where the values are far apart, and ticks with the metric's own prefix."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -138,8 +133,8 @@ def _scale(
     else:
         axis.set_major_locator(MaxNLocator(6))
     axis.set_major_formatter(FuncFormatter(lambda value, _: units.tick(value)))
-    unit = " (MiB)" if metric in IN_BYTES else " (ms)" if metric == LATENCY else ""
-    axis.set_label_text(f"{TITLES[metric]}{unit}")
+    _, suffix = SCALES.get(metric.unit, (1, ""))
+    axis.set_label_text(f"{metric.label}{suffix}")
 
 
 def _legend(figure: Figure, rows: Sequence[Swept], ways: Sequence[str]) -> None:
@@ -171,7 +166,7 @@ def _legend(figure: Figure, rows: Sequence[Swept], ways: Sequence[str]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8)
 
 
-def _label(axes: Axes, rows: Sequence[Swept], x: str, y: str) -> None:
+def _label(axes: Axes, rows: Sequence[Swept], x: Metric, y: Metric) -> None:
     """G or P beside each point, where no other label and no other point is."""
     scale = axes.figure.get_dpi() / 72
     points = list(zip(_values(rows, x), _values(rows, y), strict=True))

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import log
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dualcost import units
+from dualcost.costs.metrics import Metric
 from dualcost.render.figure import ORIGINAL, WIDE, look_of
-from dualcost.render.sweep.figure import IN_BYTES, TITLES
-from dualcost.search.sweep.rows import AXES, LATENCY, Swept, fronts
+from dualcost.search.sweep.rows import Swept, fronts
 
 HEIGHT = 16
 MARGIN = 11  # of the axis at the left
 
 
-def sweep_plot(rows: Sequence[Swept], x: str, y: str, width: int) -> RenderableType:
+def sweep_plot(rows: Sequence[Swept], x: Metric, y: Metric, width: int) -> RenderableType:
     """The panels below each other, then what the signs mean; a number beside one is its G or P.
 
     Args:
         rows: what is DONE of a sweep, at least one.
-        x: a key of AXES.
+        x: one of COMPARED.
         y: another.
         width: columns of the terminal.
     """
     parts: list[RenderableType] = []
     for panel in dict.fromkeys(row.panel for row in rows):
         of_panel = [row for row in rows if row.panel == panel]
-        parts += [Text(f"{TITLES[y]}  {'  '.join(panel)}", "bold")]
+        parts += [Text(f"{y.label}  {'  '.join(panel)}", "bold")]
         parts += [*_panel(of_panel, x, y, width), Text()]
     legend = Text()
     for conv in dict.fromkeys(row.point.conv for row in rows):
@@ -64,15 +62,15 @@ class _Scale:
         return round(max(0.0, share) * (self.cells - 1))
 
 
-def _panel(rows: Sequence[Swept], x: str, y: str, width: int) -> list[Text]:
+def _panel(rows: Sequence[Swept], x: Metric, y: Metric, width: int) -> list[Text]:
     columns = width - MARGIN - 4  # the number of a point at the right edge still has room
-    across = _Scale([getattr(row, AXES[x]) for row in rows], columns)
-    upward = _Scale([getattr(row, AXES[y]) for row in rows], HEIGHT)
-    front = set(fronts(rows, AXES[x], AXES[y]))
+    across = _Scale([row.costs[x.key] for row in rows], columns)
+    upward = _Scale([row.costs[y.key] for row in rows], HEIGHT)
+    front = set(fronts(rows, x, y))
     signs: dict[tuple[int, int], tuple[str, str]] = {}
     cells = {
-        row: (HEIGHT - 1 - upward.cell(getattr(row, AXES[y])),
-              across.cell(getattr(row, AXES[x])))
+        row: (HEIGHT - 1 - upward.cell(row.costs[y.key]),
+              across.cell(row.costs[x.key]))
         for row in rows
     }  # fmt: skip
     for row, cell in cells.items():
@@ -86,18 +84,11 @@ def _panel(rows: Sequence[Swept], x: str, y: str, width: int) -> list[Text]:
                 (place, (digit, _style(row.point.conv)))
                 for place, digit in zip(places, number, strict=True)
             )
-    text = _text(y)
+    text = y.unit.text
     ticks = {0: text(upward.greatest), HEIGHT - 1: text(upward.least)}
     lines = [_line(signs, line, width - MARGIN, ticks.get(line, "")) for line in range(HEIGHT)]
     return [*lines, Text(" " * MARGIN + "└" + "─" * (width - MARGIN - 1), "dim"),
             _bottom(across, x, columns)]  # fmt: skip
-
-
-def _text(metric: str) -> Callable[[Any], str]:
-    """How its values are written."""
-    if metric == LATENCY:
-        return units.duration
-    return units.memory if metric in IN_BYTES else units.count
 
 
 def _line(
@@ -111,10 +102,10 @@ def _line(
     return text
 
 
-def _bottom(across: _Scale, x: str, columns: int) -> Text:
+def _bottom(across: _Scale, x: Metric, columns: int) -> Text:
     """The least and the greatest value, and what they are of."""
-    text = _text(x)
+    text = x.unit.text
     scale = " (logarithmic)" if across.far else ""
     least, greatest = text(across.least), text(across.greatest)
-    middle = f"{TITLES[x]}{scale}".center(columns - len(least) - len(greatest) + 2)
+    middle = f"{x.label}{scale}".center(columns - len(least) - len(greatest) + 2)
     return Text(" " * MARGIN + f"{least}{middle}{greatest}", "dim")

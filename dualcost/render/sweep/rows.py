@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from dualcost import units
+from dualcost.costs.metrics import COMPARED
 from dualcost.render.profile.markdown import cells_line
-from dualcost.search.sweep.rows import DONE, FAILED, LATENCY, Swept
+from dualcost.search.sweep.rows import DONE, FAILED, Swept
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,29 @@ def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
+def _cost(name: str, size: int, **words: int) -> Column:
+    """The column of a metric."""
+    metric = COMPARED[name]
+    return Column(metric.title, lambda row: metric.unit.text(row.costs[metric.key]), size, **words)
+
+
 COLUMNS: tuple[Column, ...] = (
     Column("conv", lambda row: row.point.label, 13),
     Column("sites", lambda row: str(row.replaced or ""), 5),
-    Column("MACs", lambda row: units.count(row.macs or 0), 7),
+    _cost("macs", 7),
     Column("ratio", lambda row: _ratio(row.macs_ratio), 5),
-    Column("params", lambda row: units.count(row.params or 0), 7),
+    _cost("params", 7),
     Column("ratio", lambda row: _ratio(row.params_ratio), 5),
-    Column("weights", lambda row: units.memory(row.weight_bytes or 0), 9, width=100),
-    Column("traffic", lambda row: units.memory(row.traffic or 0), 9, beside_latency=100),
-    Column("peak", lambda row: units.memory(row.peak_bytes or 0), 9),
-    Column(LATENCY, lambda row: units.duration(row.latency_s or 0), 8),
+    _cost("weight-bytes", 9, width=100),
+    _cost("traffic", 9, beside_latency=100),
+    _cost("peak-activations", 9),
+    LATENCY := _cost("latency", 8),
 )
 GAP = "  "
 
 
 def _columns(latency: bool) -> list[Column]:
-    return [column for column in COLUMNS if latency or column.title != LATENCY]
+    return [column for column in COLUMNS if latency or column is not LATENCY]
 
 
 def _cells(texts: list[str], columns: list[Column]) -> str:

@@ -10,14 +10,14 @@ from dualcost.kinds.kinds import DUAL, kind
 from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.network import Network, TensorSpec
 from dualcost.search.sweep.curve import Curve, Outcome, as_it_is
-from dualcost.search.sweep.rows import DOUBLING, METRICS, Replacing
+from dualcost.search.sweep.rows import DOUBLING, Costed, Replacing
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Costed):
     """One network at many points, one array entry each.
 
     The costs are masked arrays of integers: masked where the rewrite cannot be carried out, which
@@ -29,12 +29,9 @@ class Sweep:
         before: the network as it is.
         kind: the name of the kind at each point.
         divisor: its G or P; 1 for a kind without.
-        macs: multiply-accumulates that the convention counts.
-        params: elements of all parameters.
-        traffic: bytes read and written.
-        weight_bytes: memory of the parameters.
-        peak_bytes: the most activations that live at once.
         replaced: how many sites were replaced.
+        costs: what networks are COMPARED by and is exact, by the keys of the metrics; each is an
+            attribute too: `macs`, `params`, `traffic`, `weight_bytes`, `peak_bytes`.
     """
 
     network: str
@@ -42,12 +39,8 @@ class Sweep:
     before: Outcome
     kind: np.ndarray[Any, Any]
     divisor: np.ndarray[Any, Any]
-    macs: np.ma.MaskedArray[Any, Any]
-    params: np.ma.MaskedArray[Any, Any]
-    traffic: np.ma.MaskedArray[Any, Any]
-    weight_bytes: np.ma.MaskedArray[Any, Any]
-    peak_bytes: np.ma.MaskedArray[Any, Any]
     replaced: np.ma.MaskedArray[Any, Any]
+    costs: Mapping[str, np.ma.MaskedArray[Any, Any]]
     _curves: Mapping[str, Curve]
 
     def __len__(self) -> int:
@@ -77,17 +70,15 @@ def sweep(
     way = way or Replacing()
     curves = {name: Curve(network, way.rewrite(name, 1), convention) for name in kinds}
     divisors = {name: arrays[kind(name).letter].ravel() for name in kinds}
-    costs = [curves[name].over(divisors[name]) for name in curves]
+    found = [curves[name].over(divisors[name]) for name in curves]
     return Sweep(
         network=network.name,
         inputs=network.inputs,
         before=as_it_is(network, convention),
         kind=np.repeat(list(curves), [divisors[name].size for name in curves]),
         divisor=np.concatenate([divisors[name] for name in curves]),
-        **{
-            name: _joined([cost[name] for cost in costs])
-            for name in (*METRICS.values(), "replaced")
-        },
+        replaced=_joined([replaced for replaced, _ in found]),
+        costs={key: _joined([costs[key] for _, costs in found]) for key in found[0][1]},
         _curves=curves,
     )
 

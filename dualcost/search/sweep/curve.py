@@ -8,14 +8,15 @@ approximated, and no array is large enough for a loop over its points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
 from dualcost.costs.memory import peak
-from dualcost.costs.profile import Row, profile
+from dualcost.costs.metrics import COMPARED, Whole
+from dualcost.costs.profile import Profile, profile, replaced_costs
 from dualcost.errors import UsageError
 from dualcost.kinds.recipe import Misfit
 from dualcost.latency.calibration import Calibration
@@ -26,37 +27,34 @@ from dualcost.rewrite.decision import Indivisibility
 from dualcost.rewrite.request import Rewrite
 from dualcost.rewrite.rewrite import Replacement, Rewritten, candidates, rewrite
 from dualcost.rewrite.rule import Candidate
-from dualcost.search.sweep.rows import METRICS
+from dualcost.search.sweep.rows import Costed
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Masked = np.ma.MaskedArray[Any, Any]
 
 INT64 = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Costed):
     """What a network costs at one point, or why there is none.
 
     Attributes:
-        macs: multiply-accumulates that the convention counts.
-        params: elements of all parameters.
-        traffic: bytes read and written, each op for itself.
-        weight_bytes: memory of the parameters.
-        peak_bytes: the most activations that live at once.
+        costs: what networks are COMPARED by, by the keys of the metrics; none without a cost.
         replaced: how many sites were replaced.
-        latency_s: the time that a calibration predicts; None without one.
         reason: why the rewrite cannot be carried out; "" if it can.
     """
 
-    macs: int = 0
-    params: int = 0
-    traffic: int = 0
-    weight_bytes: int = 0
-    peak_bytes: int = 0
+    costs: Mapping[str, Any] = field(default_factory=dict)
     replaced: int = 0
-    latency_s: float | None = None
     reason: str = ""
+
+    @classmethod
+    def of(cls, whole: Whole, replaced: int = 0) -> Outcome:
+        """A network's whole cost as a point."""
+        return cls({one.key: one.value(whole) for one in COMPARED.values()}, replaced)
 
 
 @dataclass(frozen=True)
@@ -70,46 +68,20 @@ class _Unfit:
 
 @dataclass(frozen=True)
 class _Frame:
-    """A network around some replacements, whose recipes are still to be added.
+    """A network around some replacements, whose costs are still to be added.
 
     Attributes:
+        whole: the network with any G or P.
         rest: the cost of all other rows.
-        units: for each replacement, what one unit of its recipe adds to the totals: nothing, one,
-            or the bytes of an element.
     """
 
+    whole: Whole
     rest: Cost
-    units: tuple[Cost, ...]
 
     @classmethod
-    def around(cls, rows: Sequence[Row], replacements: Sequence[Replacement]) -> _Frame:
-        replaced = [row.after for row in rows if row.replaced]
-        return cls(
-            rest=sum((row.after for row in rows if not row.replaced), Cost()),
-            units=tuple(
-                Cost(
-                    macs=_each(after.macs, one.cost.macs),
-                    params=_each(after.params, one.cost.params),
-                    traffic=_each(after.traffic, one.cost.traffic),
-                    weight_bytes=_each(after.weight_bytes, one.cost.params),
-                )
-                for after, one in zip(replaced, replacements, strict=True)
-            ),
-        )
-
-    def cost(self, replacements: Sequence[Replacement]) -> Cost:
-        """The whole network with the recipes of these, in order of execution."""
-        pairs = zip(self.units, (one.cost for one in replacements), strict=True)
-        added = (
-            Cost(
-                macs=unit.macs * recipe.macs,
-                params=unit.params * recipe.params,
-                traffic=unit.traffic * recipe.traffic,
-                weight_bytes=unit.weight_bytes * recipe.params,
-            )
-            for unit, recipe in pairs
-        )
-        return sum(added, self.rest)
+    def around(cls, profile: Profile) -> _Frame:
+        rest = sum((row.after for row in profile.rows if not row.replaced), Cost())
+        return cls(profile.whole_after, rest)
 
 
 @dataclass(frozen=True)
@@ -161,16 +133,20 @@ class Curve:
             return _refused(rewritten, error)
         replacements = sorted(rewritten.replacements, key=lambda one: one.ops[-1])
         frame = self._frame(asked, replacements)
-        cost = frame.cost(replacements)
-        seconds = _seconds(rewritten, self.calibration)
-        return outcome(cost, self._peak(replacements), len(replacements), seconds)
+        costs = replaced_costs(self.network, replacements, self.convention)
+        whole = replace(
+            frame.whole,
+            cost=sum(costs, frame.rest),
+            peak_bytes=self._peak(replacements),
+            seconds=_seconds(rewritten, self.calibration),
+        )
+        return Outcome.of(whole, len(replacements))
 
     def _frame(self, asked: Rewrite, replacements: Sequence[Replacement]) -> _Frame:
         """What stands around these replacements, whatever their G or P: from one profile."""
         places = tuple(one.ops for one in replacements)
         if places not in self._frames:
-            rows = profile(self.network, asked, self.convention).rows
-            self._frames[places] = _Frame.around(rows, replacements)
+            self._frames[places] = _Frame.around(profile(self.network, asked, self.convention))
         return self._frames[places]
 
     def _peak(self, replacements: Sequence[Replacement]) -> int:
@@ -180,8 +156,8 @@ class Curve:
             self._peaks[key] = peak(self.network, replacements).nbytes
         return self._peaks[key]
 
-    def over(self, divisors: np.ndarray[Any, Any]) -> dict[str, np.ma.MaskedArray[Any, Any]]:
-        """The costs at many values: an array for each field of METRICS, and for "replaced".
+    def over(self, divisors: np.ndarray[Any, Any]) -> tuple[Masked, dict[str, Masked]]:
+        """How many sites are replaced at many values, and the exact costs by key.
 
         Masked where the rewrite cannot be carried out. Integers are exact: where one exceeds 64
         bits, the array holds Python's.
@@ -209,36 +185,24 @@ class Curve:
         )
         classes = [self.at(int(divisors[index])) for index in first]
         unfit = np.array([bool(one.reason) for one in classes], dtype=bool)[inverse]
-        return {
-            name: np.ma.MaskedArray(
-                _integers([getattr(one, name) for one in classes])[inverse].reshape(shape),
-                unfit.reshape(shape),
-                fill_value=-1,
-            )
-            for name in (*METRICS.values(), "replaced")
-        }
+
+        def spread(values: list[int]) -> Masked:
+            array = _integers(values)[inverse].reshape(shape)
+            return np.ma.MaskedArray(array, unfit.reshape(shape), fill_value=-1)
+
+        exact = [metric.key for metric in COMPARED.values() if metric.exact]
+        return (
+            spread([one.replaced for one in classes]),
+            {key: spread([one.costs.get(key, 0) for one in classes]) for key in exact},
+        )
 
 
 def as_it_is(
     network: Network, convention: Convention, calibration: Calibration | None = None
 ) -> Outcome:
     """The cost of a network in which nothing is replaced."""
-    cost = profile(network, None, convention).before
-    seconds = _seconds(network, calibration)
-    return outcome(cost, peak(network).nbytes, latency_s=seconds)
-
-
-def _each(total: int, units: int) -> int:
-    return total // units if units else 0
-
-
-def outcome(
-    cost: Cost, peak_bytes: int, replaced: int = 0, latency_s: float | None = None
-) -> Outcome:
-    """A network's whole cost as a point."""
-    return Outcome(
-        cost.macs, cost.params, cost.traffic, cost.weight_bytes, peak_bytes, replaced, latency_s
-    )
+    whole = profile(network, None, convention).whole_before
+    return Outcome.of(replace(whole, seconds=_seconds(network, calibration)))
 
 
 def _seconds(network: Network | Rewritten, calibration: Calibration | None) -> float | None:

@@ -13,24 +13,32 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from dualcost.costs.metrics import COMPARED
 from dualcost.errors import UsageError
 from dualcost.search.sweep.rows import FAILED, Point, Swept
 from dualcost.version import __version__
 
 SCHEMA = 1
 POINT = tuple(field.name for field in fields(Point))
-RESULT = tuple(field.name for field in fields(Swept) if field.name != "point")
-FIELDS = (*POINT, *RESULT)
+COSTS = tuple(metric.key for metric in COMPARED.values())
+RESULT = tuple(field.name for field in fields(Swept) if field.name not in ("point", "costs"))
+_AFTER = RESULT.index("replaced") + 1  # where the costs stand
+FIELDS = (*POINT, *RESULT[:_AFTER], *COSTS, *RESULT[_AFTER:])
 WORDS = {
     "model", "size", "conv", "where", "indivisible", "bias", "but", "convention", "status",
     "reason", "input",
 }  # fmt: skip
-FRACTIONS = {"latency_s", "macs_ratio", "params_ratio"}  # the other fields are integers
+# the other fields are integers
+FRACTIONS = {
+    "macs_ratio",
+    "params_ratio",
+    *(metric.key for metric in COMPARED.values() if not metric.exact),
+}
 
 
 def record(row: Swept) -> dict[str, Any]:
     """A row as plain data, in the order of FIELDS."""
-    values = {**vars(row.point), **vars(row)}
+    values = {**vars(row.point), **vars(row), **row.costs}
     return {name: values[name] for name in FIELDS}
 
 
@@ -41,7 +49,8 @@ def row_of(values: dict[str, Any]) -> Swept:
         KeyError, TypeError: it is not one.
     """
     point = Point(**{name: values[name] for name in POINT})
-    return Swept(point, **{name: values[name] for name in RESULT})
+    costs = {key: values[key] for key in COSTS}
+    return Swept(point, **{name: values[name] for name in RESULT}, costs=costs)
 
 
 def csv_line(values: tuple[Any, ...]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from dualcost.costs.metrics import COMPARED, Better, Metric
 from dualcost.kinds.kinds import KINDS, kind
 from dualcost.rewrite.request import Rewrite
 
@@ -13,18 +14,24 @@ from dualcost.rewrite.request import Rewrite
 DONE = "done"
 UNFIT = "unfit"  # the rewrite cannot be carried out there
 FAILED = "failed"  # the model could not be traced
-# what users call a metric: the field of a row
-METRICS = {
-    "macs": "macs",
-    "params": "params",
-    "traffic": "traffic",
-    "weights": "weight_bytes",
-    "peak": "peak_bytes",
-}
-LATENCY = "latency"
-AXES = {**METRICS, LATENCY: "latency_s"}  # what can be drawn; a latency only where it was asked for
 # G of the paper's tables, and 1
 DOUBLING = (1, 2, 4, 8, 16, 32)
+
+
+class Costed:
+    """What has costs by the keys of the metrics, and each of them as an attribute: `row.macs`."""
+
+    costs: Mapping[str, Any]
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            return vars(self)["costs"][key]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no {key}") from None
+
+
+def _unknown() -> dict[str, Any]:
+    return {metric.key: None for metric in COMPARED.values()}
 
 
 @dataclass(frozen=True)
@@ -87,22 +94,18 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Swept:
+class Swept(Costed):
     """One row: a point, and what it costs or why there is no cost.
+
+    What it costs are attributes by the keys of the metrics, too: `row.macs`.
 
     Attributes:
         point: what was asked for.
         status: DONE, UNFIT or FAILED.
         reason: why it is not DONE; "" if it is.
         input: what the network was traced with; "" if that FAILED.
-        replaced: how many sites were replaced.
-        macs: multiply-accumulates that the convention counts; like all that follow None if the
-            point is not DONE.
-        params: elements of all parameters.
-        traffic: bytes read and written.
-        weight_bytes: memory of the parameters.
-        peak_bytes: the most activations that live at once.
-        latency_s: the time that is predicted, if that was asked for.
+        replaced: how many sites were replaced; like all that follow None if the point is not DONE.
+        costs: what it is COMPARED by, by key; a latency is None where it was not asked for.
         macs_ratio: what is left of the MACs of the network as it is.
         params_ratio: what is left of its parameters.
     """
@@ -112,12 +115,7 @@ class Swept:
     reason: str = ""
     input: str = ""
     replaced: int | None = None
-    macs: int | None = None
-    params: int | None = None
-    traffic: int | None = None
-    weight_bytes: int | None = None
-    peak_bytes: int | None = None
-    latency_s: float | None = None
+    costs: Mapping[str, Any] = field(default_factory=_unknown, hash=False)
     macs_ratio: float | None = None
     params_ratio: float | None = None
 
@@ -139,12 +137,12 @@ class Swept:
         return self.point.model, self.input
 
 
-def fronts(rows: Iterable[Swept], x: str, y: str) -> tuple[Swept, ...]:
+def fronts(rows: Iterable[Swept], x: Metric, y: Metric) -> tuple[Swept, ...]:
     """The rows that no other row of the same model and input beats in both metrics.
 
     Args:
         rows: of any models.
-        x: a field of AXES; less is better.
+        x: one of COMPARED.
         y: another.
     """
     panels: dict[tuple[str, str], list[Swept]] = {}
@@ -155,9 +153,14 @@ def fronts(rows: Iterable[Swept], x: str, y: str) -> tuple[Swept, ...]:
         row
         for of_panel in panels.values()
         for row in pareto_front(
-            of_panel, cost=lambda row: getattr(row, x), worth=lambda row: -getattr(row, y)
+            of_panel, cost=lambda row: -_worth(row, x), worth=lambda row: _worth(row, y)
         )
     )
+
+
+def _worth(row: Swept, metric: Metric) -> float:
+    value: float = row.costs[metric.key] or 0
+    return value if metric.better is Better.MORE else -value
 
 
 Item = TypeVar("Item")

@@ -17,7 +17,7 @@ from dualcost.latency.calibration import Calibration
 from dualcost.network.cost import CONVENTIONS, ratio
 from dualcost.network.network import Network, TensorSpec
 from dualcost.search.sweep.curve import Curve, Outcome, as_it_is
-from dualcost.search.sweep.rows import AXES, DONE, DOUBLING, FAILED, UNFIT, Point, Replacing, Swept
+from dualcost.search.sweep.rows import DONE, DOUBLING, FAILED, UNFIT, Point, Replacing, Swept
 
 Load = Callable[[str, Sequence[TensorSpec], int | None], Network]
 
@@ -204,7 +204,7 @@ def _row(point: Point, found: Outcome, before: Outcome, input: str) -> Swept:
         DONE,
         input=input,
         replaced=found.replaced,
-        **{metric: getattr(found, metric) for metric in AXES.values()},
+        costs=found.costs,
         macs_ratio=ratio(found.macs, before.macs),
         params_ratio=ratio(found.params, before.params),
     )
