@@ -1,4 +1,4 @@
-"""Pages that are written from declarations: the commands, the equations, and the list of rooms.
+"""Pages that are written from declarations: commands, equations, metrics, and the list of rooms.
 
 `python scripts/reference.py` writes them, and so does update_docs.py.
 """
@@ -13,14 +13,18 @@ from pathlib import Path
 from rooms import rooms
 
 from dualcost.cli.pages import EXIT_CODES, pages
+from dualcost.costs.metrics import COMPARED, EXACT, KEPT, METRICS
 from dualcost.kinds.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
 from dualcost.kinds.kinds import KINDS
 from dualcost.render.equations import equations_latex
 from dualcost.render.manual.page import Panel
 from dualcost.render.profile.markdown import table
+from dualcost.search.fit.budget import NAMES
+from dualcost.views.side import OF_NETWORKS
 
 DOCS = Path(__file__).parent.parent / "docs"
 HOUSE = "architecture.md"
+COUNTING = "explain/counting.md"
 EVERYWHERE = ("--debug", "-h, --help", "--help, -h")  # options of every command, said once
 COMMANDS_HEAD = """\
 # Commands
@@ -117,16 +121,43 @@ def _equation(equation: Equation) -> str:
 
 def house_page() -> str:
     """The page about the house, with the rooms as they are now."""
-    before, _, rest = (DOCS / HOUSE).read_text().partition("<!-- rooms -->")
-    _, _, after = rest.partition("<!-- /rooms -->")
-    shown = _block("text", rooms())
-    return f"{before}<!-- rooms -->\n\n{shown}\n\n<!-- /rooms -->{after}"
+    return _with(HOUSE, "rooms", _block("text", rooms()))
+
+
+def counting_page() -> str:
+    """The page about what is counted, with the metrics as they are now."""
+    places = {
+        "solve": EXACT,
+        "fit": NAMES,
+        "check": KEPT,
+        "sweep": COMPARED,
+        "compare": OF_NETWORKS,
+    }
+    rows = [
+        [
+            f"`{name}`" + "".join(f", or `{alias}`" for alias in metric.aliases),
+            metric.about,
+            str(metric.unit),
+            ", ".join(place for place, known in places.items() if name in known),
+        ]
+        for name, metric in METRICS.items()
+    ]
+    shown = table(["metric", "what", "unit", "read by"], rows, [False] * 4)
+    return _with(COUNTING, "metrics", shown.strip())
+
+
+def _with(name: str, mark: str, shown: str) -> str:
+    """A page with what stands between two marks written anew."""
+    before, _, rest = (DOCS / name).read_text().partition(f"<!-- {mark} -->")
+    _, _, after = rest.partition(f"<!-- /{mark} -->")
+    return f"{before}<!-- {mark} -->\n\n{shown}\n\n<!-- /{mark} -->{after}"
 
 
 PAGES = {
     "reference/commands.md": commands_page,
     "paper/equations.md": equations_page,
     HOUSE: house_page,
+    COUNTING: counting_page,
 }
 
 

@@ -15,6 +15,7 @@ from support.imports import heavy_imports_of
 from support.terminals import completed
 
 from dualcost.cli import COMMANDS, completion, run
+from dualcost.costs.metrics import COMPARED
 from dualcost.errors import ExitCode
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
@@ -93,7 +94,7 @@ def fish(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         ("profile resnet50 --output ", []),  # any file, which shells know themselves
         ("profile resnet50 --plan ", []),
         ("sweep resnet50 --conv dual,h", ["dual,het"]),
-        ("sweep resnet50 --x ", ["macs", "params", "traffic", "weights", "peak", "latency"]),
+        ("sweep resnet50 --x ", list(COMPARED)),
         ("bench resnet50 --conv dual:3", ["dual:32"]),
         ("compare mobilenet_v2+dual:G=4@sep", ["mobilenet_v2+dual:G=4@separable"]),
         ("compare resnet50+plan", ["resnet50+plan.toml"]),

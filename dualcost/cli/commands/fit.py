@@ -9,6 +9,7 @@ import typer
 
 from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
+from dualcost.costs.metrics import ADDED
 from dualcost.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def fit(
     budget: Annotated[
         list[str],
         typer.Option(
-            help="A maximum such as params=10M, macs=1.5G, flops, traffic=90MB, weight-bytes, "
-            "latency=60ms; or “params >= 5M”. May be repeated.",
+            help="A maximum such as params=10M, traffic=90MB or latency=60ms, or “params >= 5M”, "
+            f"of {options.one_of((*ADDED, 'latency'))}. May be repeated.",
             metavar="BUDGET",
             show_default=False,
         ),

@@ -9,6 +9,7 @@ import typer
 from dualcost.cli import candidates, options
 from dualcost.cli.commands.check import ConfigFile, Jobs, configuration
 from dualcost.cli.output import announce, deliver
+from dualcost.costs.metrics import KEPT
 from dualcost.errors import ExitCode
 
 EXAMPLES = (
@@ -30,7 +31,8 @@ def lock(
     accept: Annotated[
         list[str] | None,
         typer.Option(
-            help="Let this metric rise by more than the ratchet allows; may be repeated.",
+            help=f"Let {options.one_of(KEPT)} rise by more than the ratchet allows; may be "
+            "repeated.",
             metavar="METRIC",
             autocompletion=candidates.metrics,
             show_default=False,

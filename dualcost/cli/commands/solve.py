@@ -8,6 +8,7 @@ import typer
 
 from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
+from dualcost.costs.metrics import EXACT
 from dualcost.errors import ExitCode
 
 EXAMPLES = (
@@ -28,8 +29,7 @@ def solve(
     constraints: Annotated[
         list[str],
         typer.Argument(
-            help="Limits such as “params <= 20M”: macs, flops, params, weight-bytes, "
-            "peak-activations, traffic; <=, <, >=, >.",
+            help=f"Limits such as “params <= 20M”: {', '.join(EXACT)}; <=, <, >=, >.",
             metavar="CONSTRAINT...",
             show_default=False,
         ),
