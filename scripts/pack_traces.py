@@ -1,7 +1,7 @@
 """Write the packaged traces anew: `python scripts/pack_traces.py [GLOB]`.
 
-Run it when torch, torchvision, the zoo or the tracer change; tests/library/test_packaged.py says
-when that is needed.
+Run it when torch, torchvision, the zoo or the tracer change; tests/library/test_packaged.py, run
+with `--all`, says when that is needed.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.families import EXAMPLES, in_turn
 
 from dualcost.library import networks as library
 from dualcost.network.network import UNKNOWN, Network, Op
@@ -48,7 +49,13 @@ def sure(network: Network) -> tuple[Any, ...]:
     return *whole, first_note, layers
 
 
-@pytest.mark.parametrize("name", sorted(SOURCES))
+@pytest.mark.parametrize(
+    "name",
+    [
+        in_turn(name, daily=name.startswith("zoo:") or name.partition(":")[2] in EXAMPLES)
+        for name in sorted(SOURCES)
+    ],
+)
 def test_a_packaged_network_is_what_a_new_trace_finds(name: str) -> None:
     packaged = library.load(name)
     bare = name.partition(":")[2]
@@ -58,6 +65,10 @@ def test_a_packaged_network_is_what_a_new_trace_finds(name: str) -> None:
         assert sure(traced) == sure(packaged), again
     else:
         assert replace(traced, versions={}) == replace(packaged, versions={}), again
+
+
+def test_every_example_is_a_network() -> None:
+    assert set(torchvision_names()) > EXAMPLES
 
 
 def test_every_network_is_packaged_and_nothing_else() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.families import in_turn
 from support.models import Forward, counted, floats, numel, weight
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -39,6 +40,7 @@ RULES = {
     "mobilenet_v3_small": ("block=inverted-residual",),  # with squeeze-and-excitation
     "yolov3-voc": ("stride-1",),
 }
+DAILY = {"resnet18", "mobilenet_v2", "mobilenet_v3_small"}
 
 
 def meta(name: str) -> tuple[Source, nn.Module]:
@@ -48,7 +50,7 @@ def meta(name: str) -> tuple[Source, nn.Module]:
     return source, build(source.factory, name)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", [in_turn(name, daily=name in DAILY) for name in RULES])
 def test_a_converted_model_has_the_integers_of_the_profile(name: str) -> None:
     source, model = meta(name)
     network = library.load(name)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.families import EXAMPLES, in_turn
 from support.models import counted, floats, numel
 from torchvision import models
 
@@ -126,7 +127,10 @@ def batch_norms(network: Network) -> int:
     return sum(network.sizes[name] for name in names)
 
 
-@pytest.mark.parametrize("entry", PUBLISHED)
+@pytest.mark.parametrize(
+    "entry",
+    [in_turn(entry, daily=name in EXAMPLES) for entry, (name, _) in PUBLISHED.items()],
+)
 def test_counts_are_those_that_torchvision_publishes(entry: str) -> None:
     name, weights = PUBLISHED[entry]
     network = network_of(entry)
@@ -167,24 +171,24 @@ def test_most_models_need_no_exception() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "convnext_tiny",
-        "deeplabv3_mobilenet_v3_large",
-        "densenet121",
+        in_turn("convnext_tiny", daily=False),
+        in_turn("deeplabv3_mobilenet_v3_large", daily=False),
+        in_turn("densenet121", daily=False),
         "efficientnet_b0",
-        "googlenet",
-        "inception_v3",
-        "maxvit_t",
-        "mnasnet0_5",
+        in_turn("googlenet", daily=False),
+        in_turn("inception_v3", daily=False),
+        in_turn("maxvit_t", daily=False),
+        in_turn("mnasnet0_5", daily=False),
         "mobilenet_v2",
-        "mobilenet_v3_large",
+        in_turn("mobilenet_v3_large", daily=False),
         "regnet_y_400mf",  # reads values in its constructor: plain torch cannot build it on meta
         "resnet50",
-        "resnext50_32x4d",
+        in_turn("resnext50_32x4d", daily=False),
         "shufflenet_v2_x1_0",
-        "squeezenet1_1",
+        in_turn("squeezenet1_1", daily=False),
         "swin_t",
-        "swin_v2_t",
-        "vgg16",
+        in_turn("swin_v2_t", daily=False),
+        in_turn("vgg16", daily=False),
         "vit_b_16",
     ],
 )

@@ -8,6 +8,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from support.families import in_turn
 from support.models import Forward, counted
 from support.networks import quickly
 from sympy import floor, sympify
@@ -54,6 +55,8 @@ NETWORKS: dict[str, Source] = {
         "fcn_resnet50",
     )
 } | {"mobilenetv1": from_zoo("mobilenetv1-cifar10"), "yolov3": from_zoo("yolov3-voc")}
+# plain, with shortcuts, of depthwise convolutions, with fire modules, and with resized maps
+DAILY = {"vgg11", "resnet18", "mobilenetv1", "squeezenet1_1", "yolov3"}
 
 
 @functools.cache
@@ -90,7 +93,7 @@ def test_the_form_of_a_small_network_is_the_one_derived_by_hand() -> None:
     assert [str(guard) for guard in form.guards] == ["H ≥ 11", "W ≥ 11"]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [in_turn(name, daily=name in DAILY) for name in NETWORKS])
 @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 3), st.integers(0, 40))
 def test_a_form_is_an_ordinary_trace_wherever_its_guards_hold(
@@ -104,7 +107,7 @@ def test_a_form_is_an_ordinary_trace_wherever_its_guards_hold(
     assert form.at(**sizes).macs == traced.macs
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vgg11", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["resnet18", "vgg11", in_turn("mobilenet_v2", daily=False)])
 def test_a_form_agrees_with_torchs_own_counter(name: str) -> None:
     image = TensorSpec((2, 3, 96, 128))
     model = build(NETWORKS[name].factory, name)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from support.commands import Command
+from support.families import in_turn
 from support.models import Forward, floats, integers, numel
 from torch import Tensor, nn
 from torchvision.ops import DeformConv2d
@@ -54,7 +55,9 @@ def verdicts(checks: dict[tuple[str, str], Check]) -> set[str]:
     return {check.verdict for check in checks.values()}
 
 
-@pytest.mark.parametrize("name", ["resnet50", "vit_b_16", "mobilenet_v2", "densenet121"])
+@pytest.mark.parametrize(
+    "name", ["resnet50", "vit_b_16", "mobilenet_v2", in_turn("densenet121", daily=False)]
+)
 def test_every_difference_to_both_counters_is_explained(name: str) -> None:
     network = library.load(name)
     model, _ = witnesses.live(network.name, network.inputs, None, weights=True)
