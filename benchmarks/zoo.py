@@ -25,10 +25,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
-import timm
 import torch
 import torchvision
 from results import WRITE, replaced
@@ -58,6 +58,8 @@ class Result:
 
 def sources(pattern: str) -> Iterator[tuple[str, Callable[[], Source]]]:
     """Name and finder of every model."""
+    import timm  # seconds, which a test that reads the summary does not need
+
     finders = {"torchvision": from_torchvision, "timm": from_timm}
     names = {"torchvision": torchvision_names(), "timm": tuple(timm.list_models())}
     for origin, find in finders.items():
@@ -127,7 +129,7 @@ def summary(results: list[Result]) -> str:
         f"{seconds[-1]:.1f} s at most; on fake tensors {grown[len(grown) // 2]:.1f} MiB of memory "
         f"in the median and {grown[-1]:.1f} MiB\n"
         f"at most. torch {public(torch)}, torchvision {public(torchvision)} and timm "
-        f"{timm.__version__}, in one process on a shared {platform.machine()} machine.\n"
+        f"{version('timm')}, in one process on a shared {platform.machine()} machine.\n"
     )
 
 
