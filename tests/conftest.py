@@ -14,7 +14,7 @@ from warm_python import warm_python
 
 from dualcost.cli import run
 
-pytest_plugins = ["support.second_tier"]
+pytest_plugins = ["support.caches", "support.second_tier"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

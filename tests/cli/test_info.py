@@ -12,7 +12,6 @@ from pathlib import Path
 import jsonschema
 import psutil
 import pytest
-from support.caches import filled as filled  # a fixture
 from support.calibrations import linear_calibration
 from support.commands import Command
 from support.imports import heavy_imports_of, running
