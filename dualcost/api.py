@@ -312,8 +312,8 @@ def fit(
 
     Args:
         model: a module, or a name, as for `profile`.
-        budgets: a maximum for each of "macs", "flops", "params", "traffic", "weight-bytes" and
-            "latency"; or texts such as "params <= 20M" and "macs >= 1G".
+        budgets: a maximum for each of some metrics that layers add up to, such as "params", and
+            for "latency"; or texts such as "params <= 20M" and "macs >= 1G".
         input: as for `profile`.
         kinds: the kinds that a layer may become.
         G: of group and dual; None: the powers of two from 2 on.
