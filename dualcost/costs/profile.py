@@ -99,6 +99,7 @@ class Row:
         after: cost as rewritten; equal to `before` where it stays.
         reason: why it is not replaced by the request's own kind, G or P; None where it is.
         folds: how many rows it stands for (listing.py folds rows).
+        folded: the group of all that it stands for, where it folds a group.
         ops: the indices of the traced ops that it stands for.
         time: how long it is predicted to take after the rewrite; None where nobody asked.
     """
@@ -118,6 +119,7 @@ class Row:
     out_shape: tuple[int, ...] = ()
     reason: Reason | None = None
     folds: int = 1
+    folded: str = ""
     ops: tuple[int, ...] = ()
     time: Timing | None = None
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dualcost.costs.metrics import ADDED, ALIASES, Metric
-from dualcost.costs.profile import NEVER_RUN, Profile, Row, Several
+from dualcost.costs.profile import Profile, Row, Several
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import Cost
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL
 
-# groups of rows that stand for several: all in a module, all of a group, all that a cut left out
+# groups of rows that stand for several: all in a module, all of a group (their `folded`), all that
+# a cut left out
 MODULE, FOLDED, MORE = SEVERAL = ("module", "folded", "more")
 WHOLE = "(the network)"
+
+
+def _path(row: Row) -> str:
+    """What a row is sorted by; a path, or of one that folds a group its number, then the group."""
+    return f"{row.folds} {row.folded}" if row.group == FOLDED else row.path
 
 
 def _largest(metric: Metric) -> Callable[[Row], int]:
@@ -25,7 +32,7 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "order": lambda row: 0,
     **{name: _largest(metric) for name, metric in ADDED.items()},
     "saved": lambda row: row.after.macs - row.before.macs,
-    "path": lambda row: row.path,
+    "path": _path,
 }
 
 
@@ -81,7 +88,7 @@ def order(sort: str) -> Callable[[Row], Any]:
 
 def more(rows: Sequence[Row]) -> Row:
     """The row for what a cut leaves out."""
-    return together(f"and {sum(row.folds for row in rows)} more", rows, MORE)
+    return together("", rows, MORE)
 
 
 def counts(row: Row) -> bool:
@@ -99,10 +106,8 @@ def _by_layer(rows: Iterable[Row]) -> list[Row]:
             shown.append(row)
         elif counts(row):
             folded.setdefault(row.group, []).append(row)
-    for group, members in folded.items():
-        what = f"parameter{'s' * (len(members) > 1)} never run" if group == NEVER_RUN else group
-        shown.append(together(f"{len(members)} × {what}", members, FOLDED))
-    return shown
+    sums = (replace(together("", rows, FOLDED), folded=group) for group, rows in folded.items())
+    return [*shown, *sums]
 
 
 def modules(rows: Iterable[Row], depth: int) -> list[Row]:

@@ -24,7 +24,7 @@ class Ran:
 
     Attributes:
         group: one of `network.GROUPS`, or `profile.NEVER_RUN` for parameters that no op reads.
-        names: of the ops, with how often each ran.
+        names: of the ops, with how often each ran; the most frequent first.
         times: how often they ran together.
         macs_before: multiply-accumulates as counted.
         macs_after: after the rewrite.
@@ -33,7 +33,7 @@ class Ran:
     """
 
     group: str
-    names: str
+    names: tuple[tuple[str, int], ...]
     times: int
     macs_before: int
     macs_after: int
@@ -119,11 +119,10 @@ def ran(network: Network, profile: Profile) -> tuple[Ran, ...]:
         word = "counted" if counts else "left out" if left_out else "no MACs"
         if flops and not counts:
             word = "counted besides MACs"
-        called = (f"{name} × {times}" if times > 1 else name for name, times in ops.most_common())
         found.append(
             Ran(
                 group=group,
-                names=", ".join(called),
+                names=tuple(ops.most_common()),
                 times=0 if group == NEVER_RUN else ops.total(),
                 macs_before=sum(row.before.macs for row in rows),
                 macs_after=sum(row.after.macs for row in rows),

@@ -13,7 +13,18 @@ from dualcost.costs.profile import Profile, Row
 from dualcost.errors import UsageError
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import PRODUCTS, Cost
-from dualcost.views.listing import MODULE, WHOLE, counts, listing, more, order, ordered, together
+from dualcost.views.listing import (
+    FOLDED,
+    MODULE,
+    MORE,
+    WHOLE,
+    counts,
+    listing,
+    more,
+    order,
+    ordered,
+    together,
+)
 
 LINES = 30  # more than these are folded where nobody says how
 OWN = "(itself)"  # what a module runs or owns outside of the modules in it
@@ -25,8 +36,8 @@ class Branch:
 
     Attributes:
         path: the module; "" for the whole network.
-        name: what tells it from its siblings: the last part of its path, or "(add)" for an op that
-            a module with others in it runs itself.
+        name: the last part of its path; "" for an op that a module with others in it runs itself,
+            and for what a cut left out.
         row: the layer, or the sum of the layers.
         before: how long it is predicted to take before the rewrite; None where nobody asked.
         twigs: the modules and layers in it, in order of execution; none in a layer.
@@ -67,7 +78,7 @@ class Branch:
 def module_tree(rows: Sequence[Row], before: Sequence[Timing | None] = ()) -> Branch:
     """The tree of all rows that cost anything; views, such as a transposition, do not.
 
-    What does not multiply is one leaf for each module and group ("3 × activation").
+    What does not multiply is one leaf for each module and group, such as its three activations.
 
     Args:
         rows: of a profile.
@@ -113,13 +124,6 @@ def _module(path: str, name: str, leaves: Sequence[Branch], depth: int) -> Branc
     return Branch(path, name, row, _sum(leaf.before for leaf in leaves), twigs)
 
 
-def _named(row: Row) -> str:
-    """An op that its module runs itself."""
-    if row.replaced:
-        return f"({row.becomes})"
-    return f"({row.folds} × {row.group})" if row.folds > 1 else f"({row.op or row.group})"
-
-
 def _own(leaves: Sequence[Branch]) -> Branch:
     """What a module runs itself of one group, as a leaf."""
     row = leaves[0].row
@@ -132,7 +136,7 @@ def _own(leaves: Sequence[Branch]) -> Branch:
             group=row.group,
             becomes=row.becomes,
         )
-    return Branch(row.path, _named(row), row, _sum(leaf.before for leaf in leaves))
+    return Branch(row.path, "", row, _sum(leaf.before for leaf in leaves))
 
 
 def _sum(times: Iterator[Timing | None]) -> Timing | None:
@@ -159,8 +163,8 @@ def frontier(tree: Branch, least: int = 6, most: int = 24) -> tuple[Branch, ...]
     rest = [one for one in shown if id(one) not in kept]
     found = [one for one in shown if id(one) in kept]
     if any(one.row.before != Cost() or one.row.after != Cost() for one in rest):
-        row = together("", [one.row for one in rest], MODULE)
-        found.append(Branch("", "the rest", row, _sum(one.before for one in rest)))
+        row = more([one.row for one in rest])
+        found.append(Branch("", "", row, _sum(one.before for one in rest)))
     return tuple(found)
 
 
@@ -173,7 +177,7 @@ class Entry:
     """A line of an outline.
 
     Attributes:
-        name: what it is called below its parent.
+        name: what it is called below its parent; "" where it folds a group or what a cut left out.
         row: what it costs: a layer, or the sum of all that is folded into it.
         ends: for each level from the second to its own, whether it is within the last of that
             level; empty on the left.
@@ -246,7 +250,9 @@ def folded(tree: Branch, depth: int, sort: str = "order", top: int = 0) -> tuple
 
 
 def _flat(rows: Sequence[Row]) -> tuple[Entry, ...]:
-    return tuple(Entry(row.path or "(root)", row) for row in rows)
+    return tuple(
+        Entry("" if row.group in (FOLDED, MORE) else row.path or "(root)", row) for row in rows
+    )
 
 
 def _entries(level: Sequence[Branch], inside: tuple[bool, ...] | None = None) -> Iterator[Entry]:
@@ -268,8 +274,7 @@ def _level(module: Branch, depth: int, sort: str, top: int) -> tuple[Branch, ...
     by = order(sort)
     level.sort(key=lambda branch: by(branch.row))
     if top and len(level) > top:
-        rest = more([branch.row for branch in level[top:]])
-        level = [*level[:top], Branch("", rest.path, rest)]
+        level = [*level[:top], Branch("", "", more([branch.row for branch in level[top:]]))]
     return tuple(level)
 
 

@@ -18,6 +18,7 @@ from dualcost.costs.profile import profile
 from dualcost.errors import ExitCode
 from dualcost.library import networks as library
 from dualcost.render.glyphs import CELLS, aligned, bar, encodable, guides, shortened
+from dualcost.render.profile.columns import place
 from dualcost.views.listing import listing
 
 pytestmark = pytest.mark.usefixtures("warm_python")
@@ -70,7 +71,8 @@ def test_a_table_fits_its_terminal(
 def test_no_name_is_torn_at_80_columns(command: Command) -> None:
     lines = shown(command, "resnet50", *DUAL, "--top", "0")
     names = {line.split()[0] for line in lines if line}
-    assert {row.path for row in listing(profile(library.load("resnet50")))} - names == {"53 × norm"}
+    rows = listing(profile(library.load("resnet50")))
+    assert {place(row) for row in rows} - names == {"53 × norm"}
 
 
 def test_what_leaves_a_narrow_terminal_is_there_in_a_wide_one(
@@ -120,7 +122,7 @@ def test_what_is_not_shown_is_said(command: Command) -> None:
 def test_a_file_holds_every_layer(command: Command, tmp_path: Path) -> None:
     assert command("profile", "resnet50", "-o", "table.txt")[0] == ExitCode.OK
     text = (tmp_path / "table.txt").read_text()
-    assert all(row.path in text for row in listing(profile(library.load("resnet50"))))
+    assert all(place(row) in text for row in listing(profile(library.load("resnet50"))))
     assert commands(text.splitlines())["reproduce"] == ["dualcost", "profile", "resnet50"]
 
 

@@ -28,9 +28,12 @@ from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, Cost
 from dualcost.network.network import GROUPS, UNKNOWN, Network
 from dualcost.render.html.equations import worked
+from dualcost.render.html.layers import label
 from dualcost.render.html.page import network_page
+from dualcost.render.html.summary import bars
 from dualcost.render.html.template import SCRIPTS
 from dualcost.rewrite.request import Rewrite
+from dualcost.views.listing import MORE
 from dualcost.views.report import report
 from dualcost.views.substitution import substitutions
 from dualcost.views.tree import Branch, frontier, module_tree
@@ -119,7 +122,7 @@ def test_what_does_not_multiply_is_one_leaf_for_each_module_and_group() -> None:
         replace(plain("view", "free", (1, 4, 8, 8), 3, path="a"), memory=((0, -1),)),
     )
     (module,) = module_tree(profile(found).rows).twigs
-    assert [(one.name, one.row.folds) for one in module.twigs] == [
+    assert [(label(one), one.row.folds) for one in module.twigs] == [
         ("one", 1), ("act", 2), ("(add)", 1)
     ]  # fmt: skip
 
@@ -157,7 +160,8 @@ def test_many_modules_at_a_glance_end_in_the_rest() -> None:
     found = network(*(conv(f"layer{index}", site(2, 2 + index)) for index in range(30)))
     shown = frontier(module_tree(profile(found).rows))
     assert len(shown) == 25
-    assert shown[-1].name == "the rest"
+    assert (shown[-1].path, shown[-1].row.group, shown[-1].row.folds) == ("", MORE, 6)  # of 30
+    assert bars(shown, profile(found))[-1].name == "the rest"
     assert total(shown)[0] == profile(found).before
     assert [one.path for one in shown[:-1]] == [f"layer{index}" for index in range(6, 30)]
 
@@ -460,7 +464,7 @@ def test_one_report_alone_is_nothing_to_show(command: Command) -> None:
 def test_blocks_that_are_replaced_stand_in_their_module() -> None:
     found = network(*mobile(4, 8, 4))
     tree = module_tree(profile(found).rows)
-    assert [branch.name for branch in tree.twigs] == ["stem", "b", "(2 × activation)", "head"]
+    assert [label(branch) for branch in tree.twigs] == ["stem", "b", "(2 × activation)", "head"]
     names: dict[str, Branch] = {branch.path: branch for branch in tree.twigs}
     assert [twig.name for twig in names["b"].twigs] == [
         "expand", "norm1", "depth", "norm2", "project", "norm3"

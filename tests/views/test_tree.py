@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualcost.costs.profile import Profile, Row, profile
+from dualcost.costs.profile import NEVER_RUN, Profile, Row, profile
 from dualcost.errors import UsageError
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, Cost
+from dualcost.render.profile.columns import place
+from dualcost.render.profile.layers import label
 from dualcost.render.rewrite import becomes
 from dualcost.rewrite.request import Rewrite
-from dualcost.views.listing import MORE, SORTS, counts, listing
+from dualcost.views.listing import FOLDED, MORE, SORTS, counts, listing
 from dualcost.views.tree import LINES, OWN, Entry, folded, module_tree, outline
 
 NETWORKS = ("resnet50", "vit_b_16", "mobilenet_v2", "densenet121", "swin_t", "zoo:yolov3-voc")
@@ -159,7 +161,7 @@ def test_a_network_without_modules_is_cut_where_it_would_be_too_long() -> None:
     flat = Profile("flat", (), CONVENTIONS["torch"], tuple(rows))
     *layers, rest = outline(flat).entries
     assert len(layers) == LINES
-    assert (rest.name, rest.row.after.macs) == ("and 37 more", 37 * 9)
+    assert (label(rest), rest.row.after.macs) == ("and 37 more", 37 * 9)
 
 
 def test_a_rest_counts_what_is_replaced_in_modules_too() -> None:
@@ -169,6 +171,20 @@ def test_a_rest_counts_what_is_replaced_in_modules_too() -> None:
     # conv1, bn1 and layer1 with three blocks are shown; 16 sites in all
     assert rests == {"13 × dual G=4"}
     assert becomes(listing(result, 1, top=3)[-1].becomes) == "13 × dual G=4"
+
+
+def test_a_fold_is_a_number_and_a_group_that_rendering_puts_into_text() -> None:
+    rows = [
+        Row(str(index), "", "relu", group, Cost(0, 1), Cost(0, 1), ops=(index,))
+        for index, group in enumerate(["norm", "norm", NEVER_RUN, "embedding", "embedding"])
+    ]
+    folds = listing(Profile("flat", (), CONVENTIONS["torch"], tuple(rows)), sort="path", top=2)
+    assert [(row.path, row.group, row.folded, row.folds) for row in folds] == [
+        ("", FOLDED, NEVER_RUN, 1), ("", FOLDED, "embedding", 2), ("", MORE, "", 2)
+    ]  # fmt: skip
+    assert [place(row) for row in folds] == [
+        "1 × parameter never run", "2 × embedding", "and 2 more"
+    ]  # fmt: skip
 
 
 def test_a_negative_depth_is_refused() -> None:

@@ -71,6 +71,16 @@ def hue(branch: Branch) -> str:
     return row.group if row.group in HUES else "rest"
 
 
+def label(branch: Branch) -> str:
+    """What tells a branch from its siblings: its name, or the op that its module runs itself."""
+    row = branch.row
+    if branch.name:
+        return branch.name
+    if row.replaced:
+        return f"({becomes(row.becomes)})"
+    return f"({row.folds} × {row.group})" if row.folds > 1 else f"({row.op or row.group})"
+
+
 def _tags(row: Row) -> str:
     facts = {
         "m": row.before.macs or row.after.macs,
@@ -86,7 +96,7 @@ def _layer(profile: Profile, branch: Branch) -> Cell:
     words = [path, row.module, row.op, why(Outcome.REPLACED, row.reason)]
     if not branch.leaf:
         words = [path, f"{len(branch.leaves)} layers"]
-    return Cell(branch.name, path, " · ".join(filter(None, words)))
+    return Cell(label(branch), path, " · ".join(filter(None, words)))
 
 
 def _kind(profile: Profile, branch: Branch) -> Cell:

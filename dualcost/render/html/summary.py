@@ -8,6 +8,7 @@ from typing import Any
 
 from dualcost import units
 from dualcost.costs.profile import Profile
+from dualcost.views.listing import MORE
 from dualcost.views.tree import Branch
 
 
@@ -145,7 +146,7 @@ class Bars:
 
 def bars(modules: Sequence[Branch], profile: Profile) -> tuple[Bars, ...]:
     """Bars of modules, all MACs to one scale, and all parameters to another."""
-    from dualcost.render.html.layers import hue
+    from dualcost.render.html.layers import hue, label
 
     metrics = {"MACs": "macs", "parameters": "params"}
     most = {
@@ -162,5 +163,6 @@ def bars(modules: Sequence[Branch], profile: Profile) -> tuple[Bars, ...]:
             for title, metric in metrics.items()
         )
         kinds = {hue(leaf) for leaf in one.leaves if leaf.row.replaced}
-        found.append(Bars(one.path or one.name, kinds.pop() if len(kinds) == 1 else "", shown))
+        name = one.path or ("the rest" if one.row.group == MORE else label(one))
+        found.append(Bars(name, kinds.pop() if len(kinds) == 1 else "", shown))
     return tuple(found)

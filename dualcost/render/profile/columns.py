@@ -8,11 +8,11 @@ from typing import Any
 
 from dualcost import units
 from dualcost.costs.metrics import ADDED, METRICS, Metric
-from dualcost.costs.profile import Profile, Row
+from dualcost.costs.profile import NEVER_RUN, Profile, Row
 from dualcost.network.cost import Cost, ratio
 from dualcost.render.rewrite import becomes, why
 from dualcost.rewrite.decision import Outcome
-from dualcost.views.listing import MODULE, SEVERAL
+from dualcost.views.listing import FOLDED, MODULE, MORE, SEVERAL
 
 Value = int | float | str | bool | None
 
@@ -40,6 +40,16 @@ class Column:
     only: Callable[[Profile], bool] | None = None
     part: Callable[[Profile, Row], float | None] | None = None
     sums: bool = True
+
+
+def place(row: Row) -> str:
+    """The path of a row; of a fold or a rest, how many it stands for."""
+    if row.group == MORE:
+        return f"and {row.folds} more"
+    if row.group != FOLDED:
+        return row.path
+    parameters = f"parameter{'s' * (row.folds > 1)} never run"
+    return f"{row.folds} × {parameters if row.folded == NEVER_RUN else row.folded}"
 
 
 def _kind(profile: Profile, row: Row, unit: str) -> str:
@@ -136,7 +146,7 @@ def _after(metric: Metric, **words: Any) -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("layer", lambda p, row, u: row.path or "(root)", number=False),
+    Column("layer", lambda p, row, u: place(row) or "(root)", number=False),
     Column("kind", _kind, number=False),
     Column("M→N", _channels, apart="→", leaves=3),
     Column("K/s", _kernel, apart="/", leaves=2),
@@ -183,7 +193,7 @@ def _of_side(metric: Metric, side: str) -> Callable[[Row], Value]:
 
 # The fields of a row for machines, in order: CSV columns, and the keys of a row in JSON.
 FIELDS: dict[str, Callable[[Row], Value]] = {
-    "path": lambda row: row.path,
+    "path": place,
     "module": lambda row: row.module,
     "op": lambda row: row.op,
     "group": lambda row: row.group,

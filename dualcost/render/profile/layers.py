@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dualcost.costs.profile import Profile
 from dualcost.render.glyphs import CELLS, aligned, bar, guides, shortened
-from dualcost.render.profile.columns import Column, columns
+from dualcost.render.profile.columns import Column, columns, place
 from dualcost.render.profile.heading import row_style
 from dualcost.render.rewrite import becomes
 from dualcost.views.listing import MORE
@@ -23,7 +23,7 @@ def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Te
     _, *asked = columns(profile)
     if outline.depth is not None:
         asked = [column for column in asked if column.sums]
-    names = [guides(one.ends) + one.name for one in entries]
+    names = [guides(entry.ends) + label(entry) for entry in entries]
     wanted = max(
         map(len, ["layer", *(n for n, e in zip(names, entries, strict=True) if not _rest(e))])
     )
@@ -36,10 +36,15 @@ def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Te
         if _rest(entry):
             lines.append(_line(*_spilt(entry, name, room, cells), _style(entry)))
         else:
-            short = name[:guide] + shortened(entry.name, max(1, room - guide))
+            short = name[:guide] + shortened(name[guide:], max(1, room - guide))
             lines.append(_line(short.ljust(room), cells, _style(entry)))
         lines[-1].stylize("dim not bold", 0, guide)
     return lines
+
+
+def label(entry: Entry) -> str:
+    """What an entry is called below its parent."""
+    return entry.name or place(entry.row)
 
 
 def remark(outline: Outline) -> str:

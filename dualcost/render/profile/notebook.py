@@ -11,7 +11,7 @@ from dualcost.costs.profile import Profile
 from dualcost.errors import UsageError
 from dualcost.render.profile import heading
 from dualcost.render.profile.columns import Value, columns, fields
-from dualcost.render.profile.layers import bars
+from dualcost.render.profile.layers import bars, label
 from dualcost.views.tree import Entry, outline
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def _layers(profile: Profile, entries: Sequence[Entry]) -> str:
 
 
 def _name(entry: Entry) -> str:
-    name = f"<b>{escape(entry.name)}</b>" if entry.open else escape(entry.name)
+    text = escape(label(entry))
+    name = f"<b>{text}</b>" if entry.open else text
     return f'<td class="left" style="padding-left:{8 + 16 * len(entry.ends)}px">{name}</td>'
 
 
