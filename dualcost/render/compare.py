@@ -89,7 +89,7 @@ def line_kind(line: Line) -> str:
     else:
         after = [form.plain for form in others]
     before = first.plain if others and not any(like) else str(first)
-    return "→".join(filter(None, [before, ", ".join(dict.fromkeys(after))]))
+    return f"{before}→{', '.join(dict.fromkeys(after))}" if others else before
 
 
 def _form(layer: Layer | None) -> Form:
