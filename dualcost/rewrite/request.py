@@ -71,7 +71,7 @@ class Indivisible:
         )
 
     def __str__(self) -> str:
-        return f"{self.policy}:{self.fallback}" if self.fallback else self.policy
+        return f"{self.policy}:{self.fallback}" if self.fallback else self.policy.value
 
 
 @dataclass(frozen=True)
