@@ -16,8 +16,9 @@ from math import sqrt
 from dualcost.kinds.recipe import ConvKind
 from dualcost.latency.calibration import FORMATS, Calibration
 from dualcost.latency.machine import Machine
-from dualcost.latency.workload import VIEW, WITHIN, workload
+from dualcost.latency.workload import workload
 from dualcost.network.network import Network, Op
+from dualcost.network.ops import VIEW, WITHIN, family_of
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.lowering import Executed, convolution_op, executed, recipe_ops
 from dualcost.rewrite.rewrite import Rewritten
@@ -180,7 +181,7 @@ def estimate(
     unknown = (
         one.op.name
         for one in ops
-        if one.op.name not in WITHIN and not calibration.knows(workload(one.op).family, format)
+        if (family := workload(one.op).family) != WITHIN and not calibration.knows(family, format)
     )
     return Estimate(timed, format, dict(Counter(unknown)))
 
@@ -275,7 +276,7 @@ def layer_calls(ops: Sequence[Executed]) -> list[bool]:
     last: Executed | None = None
     found = []
     for one in ops:
-        if one.op.name in WITHIN:
+        if family_of(one.op.name) == WITHIN:
             found.append(False)
             continue
         # the parts of a recipe are one layer; a layer that runs twice in a row is called twice

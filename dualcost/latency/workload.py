@@ -1,7 +1,8 @@
 """What an executed op is to a machine: its family, and the sizes that its time depends on.
 
 Ops of one family run the same kind of kernel, so that their times are one function of their sizes.
-A machine is calibrated family by family; the names of families are those of this file.
+A machine is calibrated family by family. The family of an op stands in `network/ops.py`; those of
+convolutions and linear layers, which depend on sizes, are told apart here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import log2, prod
 
+from dualcost.network import ops
 from dualcost.network.network import (
     ACTIVATION,
     ELEMENTWISE,
@@ -26,55 +28,7 @@ from dualcost.network.site import ConvSite, Size
 
 LANES = 16  # elements of fp32 in a vector of 512 bits, the block of oneDNN's layouts
 IMAGE_CHANNELS = 4  # with so few input channels a convolution reads an image: another kernel
-VIEW = "view"  # a call, and no work: the arithmetic of shapes
-VIEWS = frozenset(
-    [
-        "view",
-        "_unsafe_view",
-        "unsqueeze",
-        "squeeze",
-        "expand",
-        "select",
-        "slice",
-        "split",
-        "split_with_sizes",
-        "unbind",
-        "chunk",
-        "transpose",
-        "permute",
-        "as_strided",
-        "as_strided_",
-        "detach",
-        "alias",
-        "unfold",
-    ]
-)
-WITHIN = frozenset({"t"})  # part of the call of a linear layer
-
-# Ops by name. What is not named here is taken for the family of its group.
-_MEMBERS = {
-    "relu": "relu relu6 clamp clamp_min clamp_max hardtanh leaky_relu threshold abs neg",
-    "relu_": "relu_ relu6_ clamp_ clamp_min_ hardtanh_ leaky_relu_ threshold_",
-    "hardswish_": "hardswish hardswish_ hardsigmoid_",
-    "silu_": "silu silu_ mish mish_ elu elu_ celu selu",
-    "sigmoid": "sigmoid sigmoid_ hardsigmoid tanh tanh_ exp log_sigmoid softplus",
-    "gelu": "gelu erf",
-    "add": "add sub mul div rsub maximum minimum pow sqrt rsqrt where lerp",
-    "add_": "add_ sub_ mul_ div_",
-    "batch_norm": "native_batch_norm _native_batch_norm_legit_no_training",
-    "layer_norm": "native_layer_norm native_group_norm local_response_norm",
-    "max_pool": "max_pool2d_with_indices max_pool2d",
-    "avg_pool": "avg_pool2d _adaptive_avg_pool2d",
-    "mean": "mean sum amax max amin min linalg_vector_norm",
-    "softmax": "_softmax _log_softmax _safe_softmax",
-    "cat": "cat stack",
-    "copy": "clone copy copy_ contiguous _to_copy repeat roll flip constant_pad_nd pixel_shuffle "
-    "pixel_unshuffle index index_select reflection_pad2d",
-    "shuffle": "channel_shuffle native_channel_shuffle",
-    "nearest": "upsample_nearest2d",
-    "bilinear": "upsample_bilinear2d upsample_bicubic2d",
-}
-_FAMILY_OF = {name: family for family, names in _MEMBERS.items() for name in names.split()}
+# The family of an op that has none of its own.
 _BY_GROUP = {
     LINEAR: "linear",
     MATMUL: "matmul",
@@ -105,7 +59,7 @@ class Workload:
     """The work of one op, in the units of memory: MACs, elements.
 
     Attributes:
-        family: the ops of one kernel; VIEW for what costs a call and no work; "" if unknown.
+        family: the ops of one kernel; "" if unknown.
         macs: multiply-accumulates.
         blocked: the same with channels rounded up to full vectors.
         read: elements of the activations that it reads.
@@ -173,9 +127,7 @@ def _family(
 ) -> str:
     if site is not None:
         return _convolution_family(site)
-    if name in VIEWS or name in WITHIN:
-        return VIEW if name in VIEWS else ""
-    family = _FAMILY_OF.get(name) or _BY_GROUP.get(group, "")
+    family = ops.family_of(name) or _BY_GROUP.get(group, "")
     if family in ("add", "add_") and any(
         shape != out_shapes[0] for shape in in_shapes if prod(shape) > 1
     ):

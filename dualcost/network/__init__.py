@@ -1,1 +1,1 @@
-"""What ran when a network ran once, as plain data; what is counted of it; and its file."""
+"""What ran when a network ran once, as plain data; what each op is; what is counted; its file."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 
 from dualcost.errors import UnknownNameError
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, Op
+from dualcost.network.ops import operator
 
 UNIT = "1 MAC = one multiply-accumulate; FLOPs = 2·MACs"
 UNIT_WITH_OPERATIONS = f"{UNIT} + other operations"
@@ -88,22 +88,8 @@ class Convention:
 
 
 def _fvcore(op: Op) -> int:
-    """What fvcore counts besides products (fvcore/nn/flop_count.py and jit_handles.py, 0.1.5)."""
-    ours = op.out_shapes[0] if op.out_shapes else ()
-    theirs = op.in_shapes[0] if op.in_shapes else ()
-    if op.name == "native_batch_norm" and not op.module.startswith("InstanceNorm"):
-        return prod(theirs) * (2 if op.parameters else 1)
-    if op.name in ("native_batch_norm", "native_layer_norm", "native_group_norm"):
-        return prod(theirs) * (5 if op.parameters else 4)
-    # adaptive pooling to 1×1 runs as a mean that keeps its dimensions; fvcore knows it in 2-d
-    if op.module == "AdaptiveAvgPool1d":
-        return 0
-    if op.name == "_adaptive_avg_pool2d" or (
-        op.name == "mean" and len(theirs) == len(ours) == 4 and ours[2:] == (1, 1)
-    ):
-        return prod(theirs)
-    resizing = {"upsample_nearest2d": 1, "upsample_bilinear2d": 4, "grid_sampler_2d": 4}
-    return prod(ours) * resizing.get(op.name, 0)
+    known = operator(op.name)
+    return 0 if known is None else known.fvcore.count(op)
 
 
 PRODUCTS = (CONVOLUTION, LINEAR, MATMUL)

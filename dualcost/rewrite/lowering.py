@@ -13,7 +13,8 @@ from math import prod
 
 from dualcost.kinds.grouping import INTERLEAVED, RUNS, GroupedRun
 from dualcost.kinds.recipe import ConvKind, Part
-from dualcost.network.network import CONVOLUTION, ELEMENTWISE, FREE, Network, Op
+from dualcost.network.network import CONVOLUTION, Network, Op
+from dualcost.network.ops import OPERATORS
 from dualcost.network.site import ConvSite, Size
 from dualcost.rewrite.rewrite import Replacement, Rewritten
 
@@ -107,7 +108,7 @@ class _Recipe:
             in_size = self._centred()
             if in_size != self.site.in_size or self._shifted():
                 seen = self._map(self.site.M, self.site.in_size), self._map(self.site.M, in_size)
-                yield self._op("constant_pad_nd", FREE, (seen[0],), seen[1])
+                yield self._op("constant_pad_nd", (seen[0],), seen[1])
             yield from self._run(part, in_size, self.site.stride, bias=False)
             yield self._add("add_")
         if sorts:
@@ -174,24 +175,22 @@ class _Recipe:
 
     def _joined(self, run: GroupedRun, in_size: Size) -> Op:
         piece = self._map(self.site.M // run.groups, in_size)
-        return self._op("cat", FREE, (piece,) * run.groups, self._map(self.site.M, in_size))
+        return self._op("cat", (piece,) * run.groups, self._map(self.site.M, in_size))
 
     def _shuffle(self, channels: int, sides: Size) -> Op:
         whole = self._map(channels, sides)
-        return self._op("channel_shuffle", FREE, (whole,), whole)
+        return self._op("channel_shuffle", (whole,), whole)
 
     def _add(self, name: str) -> Op:
         whole = self._map(self.site.N, self.site.out_size)
-        return self._op(name, ELEMENTWISE, (whole, whole), whole, operations=prod(whole))
+        return self._op(name, (whole, whole), whole, operations=prod(whole))
 
-    def _op(
-        self, name: str, group: str, read: tuple[Size, ...], written: Size, operations: int = 0
-    ) -> Op:
+    def _op(self, name: str, read: tuple[Size, ...], written: Size, operations: int = 0) -> Op:
         return Op(
             name=name,
             path="",
             module="",
-            group=group,
+            group=OPERATORS[name.rstrip("_")].group,
             inputs=(-1,) * len(read),
             in_shapes=read,
             out_shapes=(written,),

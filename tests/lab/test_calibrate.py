@@ -17,9 +17,10 @@ from dualcost.lab.child.chains import LINKS, chains
 from dualcost.lab.child.probes import QUOTAS, Probe, probes
 from dualcost.latency import calibration as calibrations
 from dualcost.latency.estimate import estimate
-from dualcost.latency.workload import VIEW, workload
+from dualcost.latency.workload import workload
 from dualcost.library import networks as library
 from dualcost.network.network import TensorSpec
+from dualcost.network.ops import VIEW
 from dualcost.nn.here import here
 from dualcost.nn.trace.trace import trace
 

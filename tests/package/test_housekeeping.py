@@ -215,7 +215,9 @@ def test_a_how_to_names_tables_that_stand_where_it_says() -> None:
         "dualcost/library/networks.py": ("LIBRARIES",),
         "dualcost/nn/sources/sources.py": ("FINDERS",),
         "dualcost/nn/convert/script.py": ("_builder",),
-        "dualcost/nn/trace/ops.py": ("_PRODUCTS", "_OTHERS", "_GROUPS"),
+        "dualcost/network/ops.py": ("_OPERATORS",),
+        "dualcost/nn/trace/ops.py": ("_PRODUCTS",),
+        "tests/support/ops.py": ("CASES",),
     }.items():
         text = (ROOT / name).read_text()
         for word in words:

@@ -7,7 +7,8 @@ from typing import Any
 from dualcost.latency.calibration import FORMATS, Calibration, Pair
 from dualcost.latency.machine import Machine
 from dualcost.latency.regression import TERMS, Curve
-from dualcost.latency.workload import CONVOLUTIONS, VIEW
+from dualcost.latency.workload import CONVOLUTIONS
+from dualcost.network.ops import VIEW
 
 MACHINE = Machine(
     processor="A processor",

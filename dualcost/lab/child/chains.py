@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from torch import nn
 
 from dualcost.lab.child.probes import Probe, shaped
-from dualcost.network.network import ACTIVATION, NORM
 from dualcost.network.site import ConvSite, Size
 from dualcost.rewrite.lowering import convolution_op
 
@@ -99,13 +98,11 @@ def _unit(
         (side, side), (out, out),
     )  # fmt: skip
     shape = (1, N, out, out)
-    name, activation = draw.choice(
-        (("relu_", nn.ReLU), ("hardswish_", nn.Hardswish), ("silu_", nn.SiLU))
-    )
+    activation = draw.choice((nn.ReLU, nn.Hardswish, nn.SiLU))
     norm, act = nn.BatchNorm2d(N), activation(inplace=True)
     probes = (
         Probe(convolution_op(site), ((1, M, side, side),)),
-        shaped("native_batch_norm", NORM, norm, (shape,)),
-        shaped(name, ACTIVATION, act, (shape,)),
+        shaped(norm, (shape,)),
+        shaped(act, (shape,)),
     )
     return _Unit(nn.Sequential(conv, norm, act), probes, shape)

@@ -10,28 +10,19 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import gcd
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dualcost.kinds.kinds import DUAL, KINDS
 from dualcost.latency.workload import WEIGHTED, workload
 from dualcost.library.networks import TRACES
 from dualcost.network import tracefile
-from dualcost.network.network import (
-    ACTIVATION,
-    CONVOLUTION,
-    ELEMENTWISE,
-    FREE,
-    LINEAR,
-    MATMUL,
-    NORM,
-    POOLING,
-    RESIZE,
-    Network,
-    Op,
-)
+from dualcost.network.network import CONVOLUTION, LINEAR, Network, Op
+from dualcost.network.ops import OPERATORS, VIEW, family_of
 from dualcost.network.site import ConvSite, Size
 from dualcost.rewrite.lowering import convolution_op, recipe_ops
 
@@ -223,65 +214,50 @@ def _split_shuffle(image: Tensor) -> Tensor:
     return image.view(batch, 2, channels // 2, height, width).transpose(1, 2).contiguous()
 
 
-# What runs on one map or more: op, group, how many maps, how often drawn, taps of a window.
-_ON_MAPS: tuple[tuple[str, str, Callable[..., Tensor], int, int, int], ...] = (
-    ("relu", ACTIVATION, F.relu, 1, 14, 1),
-    ("relu_", ACTIVATION, lambda image: F.relu(image, inplace=True), 1, 16, 1),
-    ("hardswish_", ACTIVATION, lambda image: F.hardswish(image, inplace=True), 1, 12, 1),
-    ("silu_", ACTIVATION, lambda image: F.silu(image, inplace=True), 1, 12, 1),
-    ("sigmoid", ACTIVATION, torch.sigmoid, 1, 12, 1),
-    ("gelu", ACTIVATION, F.gelu, 1, 10, 1),
-    ("_softmax", ACTIVATION, lambda image: F.softmax(image, 1), 1, 6, 1),
-    ("add", ELEMENTWISE, torch.add, 2, 14, 1),
-    ("add_", ELEMENTWISE, lambda image, other: image.add_(other), 2, 16, 1),
-    ("cat", FREE, lambda *images: torch.cat(images, 1), 2, 12, 1),
-    ("cat", FREE, lambda *images: torch.cat(images, 1), 4, 12, 1),
-    ("clone", FREE, _split_shuffle, 1, 14, 1),
-    ("channel_shuffle", FREE, lambda image: F.channel_shuffle(image, 2), 1, 12, 1),
-    ("channel_shuffle", FREE, lambda image: F.channel_shuffle(image, 8), 1, 12, 1),
-    ("mean", ELEMENTWISE, lambda image: image.mean((2, 3), keepdim=True), 1, 16, 1),
-    ("upsample_nearest2d", RESIZE, lambda image: F.interpolate(image, scale_factor=2), 1, 10, 1),
-    (
-        "upsample_bilinear2d",
-        RESIZE,
-        lambda image: F.interpolate(image, scale_factor=2, mode="bilinear"),
-        1,
-        10,
-        1,
-    ),
-    ("avg_pool2d", POOLING, lambda image: F.avg_pool2d(image, 2), 1, 12, 4),
-    ("avg_pool2d", POOLING, lambda image: F.avg_pool2d(image, 3, 1, 1), 1, 12, 9),
-    ("max_pool2d_with_indices", POOLING, lambda image: F.max_pool2d(image, 2), 1, 14, 4),
-    ("max_pool2d_with_indices", POOLING, lambda image: F.max_pool2d(image, 3, 2, 1), 1, 14, 9),
-    (
-        "max_pool2d_with_indices",
-        POOLING,
-        lambda image: F.max_pool2d(image, 3, 2, ceil_mode=True),
-        1,
-        12,
-        9,
-    ),
-    ("max_pool2d_with_indices", POOLING, lambda image: F.max_pool2d(image, 3, 1, 1), 1, 12, 9),
+# What runs on one map or more: how many maps, how often drawn, taps of a window.
+_ON_MAPS: tuple[tuple[Callable[..., Tensor], int, int, int], ...] = (
+    (F.relu, 1, 14, 1),
+    (lambda image: F.relu(image, inplace=True), 1, 16, 1),
+    (lambda image: F.hardswish(image, inplace=True), 1, 12, 1),
+    (lambda image: F.silu(image, inplace=True), 1, 12, 1),
+    (torch.sigmoid, 1, 12, 1),
+    (F.gelu, 1, 10, 1),
+    (lambda image: F.softmax(image, 1), 1, 6, 1),
+    (torch.add, 2, 14, 1),
+    (lambda image, other: image.add_(other), 2, 16, 1),
+    (lambda *images: torch.cat(images, 1), 2, 12, 1),
+    (lambda *images: torch.cat(images, 1), 4, 12, 1),
+    (_split_shuffle, 1, 14, 1),
+    (lambda image: F.channel_shuffle(image, 2), 1, 12, 1),
+    (lambda image: F.channel_shuffle(image, 8), 1, 12, 1),
+    (lambda image: image.mean((2, 3), keepdim=True), 1, 16, 1),
+    (lambda image: F.interpolate(image, scale_factor=2), 1, 10, 1),
+    (lambda image: F.interpolate(image, scale_factor=2, mode="bilinear"), 1, 10, 1),
+    (lambda image: F.avg_pool2d(image, 2), 1, 12, 4),
+    (lambda image: F.avg_pool2d(image, 3, 1, 1), 1, 12, 9),
+    (lambda image: F.max_pool2d(image, 2), 1, 14, 4),
+    (lambda image: F.max_pool2d(image, 3, 2, 1), 1, 14, 9),
+    (lambda image: F.max_pool2d(image, 3, 2, ceil_mode=True), 1, 12, 9),
+    (lambda image: F.max_pool2d(image, 3, 1, 1), 1, 12, 9),
 )
 
 
 def _others(draw: random.Random) -> Iterator[Probe]:
-    for name, group, function, maps, count, taps in _ON_MAPS:
+    for function, maps, count, taps in _ON_MAPS:
         for shape in _maps(draw, count):
-            yield shaped(name, group, _Called(function), (shape,) * maps, taps)
+            yield shaped(_Called(function), (shape,) * maps, taps)
     for shape in _maps(draw, 30):
-        yield shaped("native_batch_norm", NORM, nn.BatchNorm2d(shape[1]), (shape,))
+        yield shaped(nn.BatchNorm2d(shape[1]), (shape,))
     for shape in _maps(draw, 14):  # squeeze and excitation
-        yield shaped("mul", ELEMENTWISE, _Called(torch.mul), (shape, (*shape[:2], 1, 1)))
+        yield shaped(_Called(torch.mul), (shape, (*shape[:2], 1, 1)))
     for shape in _maps(draw, 14):
-        rows = (1, shape[2] * shape[3], shape[1])
-        yield shaped("native_layer_norm", NORM, nn.LayerNorm(shape[1]), (rows,))
+        yield shaped(nn.LayerNorm(shape[1]), ((1, shape[2] * shape[3], shape[1]),))
     for shape in _maps(draw, 10):  # attention in 8 heads of 64
         tokens = min(shape[2] * shape[3], 1024)
         pair = ((8, tokens, 64), (8, 64, tokens))
-        yield shaped("bmm", MATMUL, _Called(torch.bmm), pair, macs=8 * tokens * tokens * 64)
+        yield shaped(_Called(torch.bmm), pair, macs=8 * tokens * tokens * 64)
     for columns in range(16, 400, 32):
-        yield shaped("view", FREE, _Called(lambda image: image.view(-1)), ((64, columns),))
+        yield shaped(_Called(lambda image: image.view(-1)), ((64, columns),))
 
 
 def _maps(draw: random.Random, count: int) -> Iterator[Size]:
@@ -298,32 +274,50 @@ def _maps(draw: random.Random, count: int) -> Iterator[Size]:
         yield 1, channels, side, side
 
 
-def shaped(
-    name: str,
-    group: str,
-    module: nn.Module,
-    inputs: tuple[Size, ...],
-    taps: int = 1,
-    macs: int = 0,
-) -> Probe:
-    """An op whose result has the shape that its module gives it.
+class _Names(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's mode has no types
+    """Notes the ops that run."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
+        self.names: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        self.names.append(func._schema.name.removeprefix("aten::"))
+        return func(*args, **(kwargs or {}))
+
+
+def shaped(module: nn.Module, inputs: tuple[Size, ...], taps: int = 1, macs: int = 0) -> Probe:
+    """An op whose name, and the shape of whose result, are those that its module gives it.
 
     Args:
-        name: the op's.
-        group: its group, one of `site`'s.
-        module: what runs it; it is put into eval mode.
+        module: what runs it, after views at most; it is put into eval mode.
         inputs: the shapes of the activations that it reads.
         taps: of a pool: the elements of its window.
         macs: its multiply-accumulates.
     """
-    # really run: the meta device would import torch's compiler first, which takes seconds
-    with torch.inference_mode():
-        made = module.eval()(*(torch.zeros(shape) for shape in inputs))
+    # really run: the meta device would import torch's compiler first, which takes seconds; and not
+    # in inference mode, which shows ops before they are taken apart
+    with torch.inference_mode(False), torch.no_grad():
+        maps = [torch.zeros(shape) for shape in inputs]
+        with _Names() as run:
+            made = module.eval()(*maps)
+    name = next((name for name in reversed(run.names) if family_of(name) != VIEW), run.names[-1])
     written = made.numel()
     # a maximum compares one time less than it has elements
     operations = written * (taps - name.startswith("max_pool"))
-    shape = tuple(made.shape)
-    op = Op(name, "", "", group, (-1,) * len(inputs), inputs, (shape,), macs, operations=operations)
+    op = Op(
+        name,
+        "",
+        "",
+        OPERATORS[name.rstrip("_")].group,
+        (-1,) * len(inputs),
+        inputs,
+        (tuple(made.shape),),
+        macs,
+        operations=operations,
+    )
     return Probe(op, inputs, module)
 
 

@@ -1,8 +1,8 @@
-"""What each torch op is: its group, and the multiply-accumulates of those that have any.
+"""What each executed op of torch did: its group, its multiply-accumulates, its other operations.
 
-The tables name ops as torch's schemas do, without the namespace `aten` and the trailing `_` of
-in-place forms. What no table names is a view (by its schema), elementwise (by torch's own tag),
-or unknown; unknown is shown to the user, never counted as zero in silence.
+What an op is stands in `network/ops.py`; the formulas of products are here. What neither names is a
+view (by its schema), elementwise (by torch's own tag), or unknown; unknown is shown to the user,
+never counted as zero in silence.
 """
 
 from __future__ import annotations
@@ -16,69 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dualcost.network.network import (
-    ACTIVATION,
-    CONVOLUTION,
-    ELEMENTWISE,
-    EMBEDDING,
-    FREE,
-    LINEAR,
-    MATMUL,
-    NORM,
-    POOLING,
-    RESIZE,
-    UNKNOWN,
-)
+from dualcost.network.network import CONVOLUTION, ELEMENTWISE, FREE, UNKNOWN
+from dualcost.network.ops import operations, operator
 from dualcost.network.site import ConvSite
-from dualcost.nn.trace.operations import operations
 from dualcost.nn.trace.rules import OP_RULES
 
 # Not operations at all: memory is reserved, or a question is asked.
 ALLOCATIONS = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
-
-_GROUPS: dict[str, str] = {
-    NORM: """native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
-        _batch_norm_with_update miopen_batch_norm cudnn_batch_norm native_layer_norm
-        native_group_norm _fused_rms_norm rms_norm linalg_vector_norm norm instance_norm
-        _weight_norm _weight_norm_interface""",
-    ACTIVATION: """relu relu6 silu hardswish hardsigmoid hardtanh gelu sigmoid tanh leaky_relu elu
-        selu celu mish softplus softshrink hardshrink threshold prelu _prelu_kernel rrelu
-        rrelu_with_noise glu log_sigmoid log_sigmoid_forward _softmax _log_softmax _safe_softmax
-        native_dropout""",
-    POOLING: """max_pool1d max_pool2d max_pool3d max_pool2d_with_indices max_pool3d_with_indices
-        avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d
-        adaptive_avg_pool1d adaptive_max_pool2d adaptive_max_pool3d fractional_max_pool2d
-        fractional_max_pool3d max_unpool2d max_unpool3d mkldnn_max_pool2d mkldnn_max_pool3d
-        mean sum amax amin max min any all argmax argmin var var_mean std std_mean logsumexp prod
-        cumsum cumprod aminmax median kthvalue topk sort
-        torchvision::roi_align torchvision::roi_pool torchvision::ps_roi_align
-        torchvision::ps_roi_pool torchvision::nms""",
-    RESIZE: """upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d
-        _upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d
-        upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa
-        grid_sampler_2d grid_sampler_3d affine_grid_generator""",
-    EMBEDDING: "embedding _embedding_bag _embedding_bag_forward_only",
-    ELEMENTWISE: """where masked_fill clamp clamp_min clamp_max bucketize searchsorted _unique2
-        isin cross _cdist_forward floor_divide remainder lerp addcmul addcdiv nan_to_num
-        isnan isinf isfinite meshgrid tril triu addr""",
-    # data moves or is made, nothing is computed from activations
-    FREE: """cat stack clone copy _to_copy contiguous repeat repeat_interleave roll flip rot90
-        constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d
-        replication_pad2d replication_pad3d _unsafe_view _reshape_copy pixel_shuffle
-        pixel_unshuffle channel_shuffle native_channel_shuffle im2col col2im index index_select
-        index_put _index_put_impl _unsafe_index gather scatter scatter_add index_add index_copy
-        masked_select masked_scatter nonzero take take_along_dim slice_scatter select_scatter
-        as_strided lift_fresh lift lift_fresh_copy index_fill _local_scalar_dense _assert_async
-        _assert_tensor_metadata zeros ones full zeros_like ones_like full_like new_zeros
-        new_ones new_full arange linspace logspace eye scalar_tensor fill zero rand randn
-        randint randperm rand_like randn_like
-        bernoulli uniform normal one_hot resize set sym_size sym_numel sym_stride is_same_size
-        _has_compatible_shallow_copy_type unsafe_split unsafe_chunk unsafe_split_with_sizes
-        diag_embed equal _pack_padded_sequence _pad_packed_sequence""",
-}
-GROUP_OF: dict[str, str] = {
-    name: group for group, names in _GROUPS.items() for name in names.split()
-}
 
 
 @dataclass(frozen=True)
@@ -129,13 +73,9 @@ def _classified(
     if name in _CONVOLUTIONS:
         site = _CONVOLUTIONS[name](arguments, result)
         return Work(CONVOLUTION, site.macs, site)
-    if name in _PRODUCTS:
-        return Work(LINEAR if learnt else MATMUL, _PRODUCTS[name](arguments, result))
-    if name in _OTHERS:
-        group, macs = _OTHERS[name]
-        return Work(group, macs(arguments, result))
-    if name in GROUP_OF:
-        return Work(GROUP_OF[name])
+    if (known := operator(name)) is not None:
+        group = (known.learnt if learnt else "") or known.group
+        return Work(group, _PRODUCTS[name](arguments, result) if name in _PRODUCTS else 0)
     if is_view(function) or torch.Tag.inplace_view in function.tags:
         return Work(FREE)
     return Work(ELEMENTWISE if torch.Tag.pointwise in function.tags else UNKNOWN)
@@ -225,14 +165,12 @@ _PRODUCTS: dict[str, Callable[[dict[str, Any], Any], int]] = {
     "addbmm": _summed_batches,
     "linear": _inner("input"),
     "_trilinear": _bilinear,
-}
-_OTHERS: dict[str, tuple[str, Callable[[dict[str, Any], Any], int]]] = {
-    "scaled_dot_product_attention": (MATMUL, _attention),
-    "_scaled_dot_product_flash_attention": (MATMUL, _attention),
-    "_scaled_dot_product_flash_attention_for_cpu": (MATMUL, _attention),
-    "_scaled_dot_product_efficient_attention": (MATMUL, _attention),
-    "_scaled_dot_product_cudnn_attention": (MATMUL, _attention),
-    "_scaled_dot_product_fused_attention_overrideable": (MATMUL, _attention),
-    "mkldnn_rnn_layer": (LINEAR, _recurrent_layer),
-    "torchvision::deform_conv2d": (CONVOLUTION, _deformable),
+    "scaled_dot_product_attention": _attention,
+    "_scaled_dot_product_flash_attention": _attention,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "_scaled_dot_product_efficient_attention": _attention,
+    "_scaled_dot_product_cudnn_attention": _attention,
+    "_scaled_dot_product_fused_attention_overrideable": _attention,
+    "mkldnn_rnn_layer": _recurrent_layer,
+    "torchvision::deform_conv2d": _deformable,
 }

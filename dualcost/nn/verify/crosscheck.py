@@ -14,20 +14,16 @@ from torch.utils.flop_counter import flop_registry
 
 from dualcost.costs.profile import Profile
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL, Network, Op
+from dualcost.network.ops import OPERATORS
 from dualcost.nn.verify.witnesses import GROUPS, NUMEL, TORCH, WHOLE, Witness
 
 AGREES, EXPLAINED, UNEXPLAINED = "agrees", "explained", "unexplained"
 DIFFERS = "differs"  # from a counter that is no witness
-# What fvcore counts besides (fvcore/nn/flop_count.py, 0.1.5), in words.
+# What fvcore counts besides, by its own names, in words.
 BESIDES = {
-    "batch_norm": "batch norm",
-    "group_norm": "group norm",
-    "layer_norm": "layer norm",
-    "instance_norm": "instance norm",
-    "upsample_nearest2d": "nearest-neighbour resizing",
-    "upsample_bilinear2d": "bilinear resizing",
-    "adaptive_avg_pool2d": "adaptive average pooling",
-    "grid_sampler": "grid sampling",
+    operator.fvcore.name or name: operator.fvcore.title
+    for name, operator in OPERATORS.items()
+    if operator.fvcore.title
 }
 _COUNTED_BY_TORCH = frozenset(str(op).rpartition(".")[2] for op in flop_registry)
 # Layers that are one op to fvcore's tracer.
@@ -128,7 +124,7 @@ def _unknown_to(witness: Witness, op: Op) -> str:
         return "" if name in _COUNTED_BY_TORCH else name
     if op.module in ("LSTM", "GRU", "RNN"):
         return next((missed for missed in witness.missed if missed in RECURRENT), "")
-    name = {"_trilinear": "bilinear"}.get(name, name)
+    name = (OPERATORS[name].fvcore.name if name in OPERATORS else "") or name
     return name if name in witness.missed else ""
 
 

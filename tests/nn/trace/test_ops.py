@@ -13,7 +13,7 @@ from support.networks import quickly
 from support.ops import CASES
 from torch import Tensor, nn
 
-from dualcost.network.network import FREE, UNKNOWN
+from dualcost.network.network import ELEMENTWISE, FREE, UNKNOWN
 from dualcost.nn.trace.trace import trace
 
 
@@ -74,6 +74,14 @@ def test_a_layer_that_only_changes_a_shape_in_place_is_free() -> None:
         ("unsqueeze_", FREE),
         ("transpose_", FREE),
         ("squeeze_", FREE),
+    ]
+
+
+def test_what_torch_does_not_tag_in_every_form_is_elementwise_in_all() -> None:
+    network = trace(Forward(lambda self, x: torch.rsub((x + 1).abs_(), x)), [floats(2)])
+    assert [(op.name, op.group) for op in network.ops[1:]] == [
+        ("abs_", ELEMENTWISE),
+        ("rsub", ELEMENTWISE),
     ]
 
 
