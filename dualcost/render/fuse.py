@@ -12,7 +12,7 @@ from dualcost import units
 from dualcost.render.terminal import plain_table
 
 if TYPE_CHECKING:  # importing it wakes torch
-    from dualcost.nn.fuse.fuse import Choice, Fusion
+    from dualcost.nn.fuse.fuse import ChosenForm, Fusion
 
 SCHEMA = 1
 COST = {
@@ -47,7 +47,7 @@ def fusion_table(fusion: Fusion, unit: str = "auto") -> RenderableType:
     )
 
 
-def _cells(choice: Choice, unit: str) -> tuple[str, ...]:
+def _cells(choice: ChosenForm, unit: str) -> tuple[str, ...]:
     counts = (
         choice.ideal_macs,
         choice.executed_macs,

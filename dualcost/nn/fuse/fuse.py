@@ -34,7 +34,7 @@ from dualcost.nn.trace.trace import SEED, trace
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenForm:
     """What became of one layer.
 
     Attributes:
@@ -83,7 +83,7 @@ class Fusion:
     by: str
     before: Network
     after: Network
-    choices: tuple[Choice, ...]
+    choices: tuple[ChosenForm, ...]
     difference: float
 
 
@@ -195,7 +195,7 @@ class _Fusing:
             if path in norms or (isinstance(self.modules[path], RecipeConv2d) and path not in kept)
         ]
 
-    def _choose(self, path: str, norm_path: str, seen: Observed) -> Choice:
+    def _choose(self, path: str, norm_path: str, seen: Observed) -> ChosenForm:
         """Put the cheapest form of a layer, with its norm, into the layer's place."""
         old, runs = self.modules[path], seen.of(path)
         norm: Any = self.modules[norm_path] if norm_path else nn.Identity()
@@ -213,7 +213,7 @@ class _Fusing:
         self.model = swapped(self.model, old, new)
         if norm_path:
             self.model = swapped(self.model, norm, nn.Identity())
-        return Choice(
+        return ChosenForm(
             path=path,
             module=type(old).__name__,
             norm=norm_path,

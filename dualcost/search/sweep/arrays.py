@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dualcost.kinds.kinds import DUAL, kind
 from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.network import Network, TensorSpec
-from dualcost.search.sweep.curve import Curve, Outcome, as_it_is
+from dualcost.search.sweep.curve import Costing, Curve, as_it_is
 from dualcost.search.sweep.rows import DOUBLING, Costed, Replacing
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Sweep(Costed):
 
     network: str
     inputs: tuple[TensorSpec, ...]
-    before: Outcome
+    before: Costing
     kind: np.ndarray[Any, Any]
     divisor: np.ndarray[Any, Any]
     replaced: np.ma.MaskedArray[Any, Any]

@@ -38,7 +38,7 @@ INT64 = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Outcome(Costed):
+class Costing(Costed):
     """What a network costs at one point, or why there is none.
 
     Attributes:
@@ -52,7 +52,7 @@ class Outcome(Costed):
     reason: str = ""
 
     @classmethod
-    def of(cls, whole: Whole, replaced: int = 0) -> Outcome:
+    def of(cls, whole: Whole, replaced: int = 0) -> Costing:
         """A network's whole cost as a point."""
         return cls({one.key: one.value(whole) for one in COMPARED.values()}, replaced)
 
@@ -92,7 +92,7 @@ class Curve:
     asked: Rewrite
     convention: Convention = CONVENTIONS["torch"]
     calibration: Calibration | None = None
-    _known: dict[tuple[int, bool], Outcome | _Unfit] = field(
+    _known: dict[tuple[int, bool], Costing | _Unfit] = field(
         default_factory=dict, repr=False, compare=False
     )
     _frames: dict[tuple[tuple[int, ...], ...], _Frame] = field(
@@ -111,7 +111,7 @@ class Curve:
         chosen = (c.site for c, _ in candidates(self.network, rule) if rule.refusal(c) is None)
         return lcm(*(gcd(site.M, site.N) for site in chosen))
 
-    def at(self, divisor: int) -> Outcome:
+    def at(self, divisor: int) -> Costing:
         """The cost at one G or P, equal to that of `profile`.
 
         Raises:
@@ -123,9 +123,9 @@ class Curve:
         if key not in self._known:
             self._known[key] = self._cost(asked)
         found = self._known[key]
-        return found if isinstance(found, Outcome) else Outcome(reason=_because(found, asked))
+        return found if isinstance(found, Costing) else Costing(reason=_because(found, asked))
 
-    def _cost(self, asked: Rewrite) -> Outcome | _Unfit:
+    def _cost(self, asked: Rewrite) -> Costing | _Unfit:
         rewritten = rewrite(self.network, asked)
         try:
             rewritten.checked()
@@ -140,7 +140,7 @@ class Curve:
             peak_bytes=self._peak(replacements),
             seconds=_seconds(rewritten, self.calibration),
         )
-        return Outcome.of(whole, len(replacements))
+        return Costing.of(whole, len(replacements))
 
     def _frame(self, asked: Rewrite, replacements: Sequence[Replacement]) -> _Frame:
         """What stands around these replacements, whatever their G or P: from one profile."""
@@ -199,10 +199,10 @@ class Curve:
 
 def as_it_is(
     network: Network, convention: Convention, calibration: Calibration | None = None
-) -> Outcome:
+) -> Costing:
     """The cost of a network in which nothing is replaced."""
     whole = profile(network, None, convention).whole_before
-    return Outcome.of(replace(whole, seconds=_seconds(network, calibration)))
+    return Costing.of(replace(whole, seconds=_seconds(network, calibration)))
 
 
 def _seconds(network: Network | Rewritten, calibration: Calibration | None) -> float | None:
@@ -216,13 +216,13 @@ def _integers(values: list[int]) -> np.ndarray[Any, Any]:
     return np.array(values, dtype=np.int64 if fits else object)
 
 
-def _refused(found: Rewritten, error: UsageError) -> Outcome | _Unfit:
+def _refused(found: Rewritten, error: UsageError) -> Costing | _Unfit:
     """What stands in the way: indivisible channels, or something that no other G would change."""
     decisions = found.refused or found.decisions
     unfit = [(d.candidate, d.reason) for d in decisions if isinstance(d.reason, Indivisibility)]
     if unfit:
         return _Unfit(*unfit[0], len(unfit) - 1)
-    return Outcome(reason=f"{error.message} ({error.hint})")
+    return Costing(reason=f"{error.message} ({error.hint})")
 
 
 def _because(unfit: _Unfit, asked: Rewrite) -> str:

@@ -16,7 +16,7 @@ from dualcost.kinds.kinds import KINDS, kind
 from dualcost.latency.calibration import Calibration
 from dualcost.network.cost import CONVENTIONS, ratio
 from dualcost.network.network import Network, TensorSpec
-from dualcost.search.sweep.curve import Curve, Outcome, as_it_is
+from dualcost.search.sweep.curve import Costing, Curve, as_it_is
 from dualcost.search.sweep.rows import DONE, DOUBLING, FAILED, UNFIT, Point, Replacing, Swept
 
 Load = Callable[[str, Sequence[TensorSpec], int | None], Network]
@@ -196,7 +196,7 @@ def _words(spec: TensorSpec) -> str:
     return f"{name}{'x'.join(map(str, spec.shape))}{dtype}"
 
 
-def _row(point: Point, found: Outcome, before: Outcome, input: str) -> Swept:
+def _row(point: Point, found: Costing, before: Costing, input: str) -> Swept:
     if found.reason:
         return Swept(point, UNFIT, found.reason, input)
     return Swept(

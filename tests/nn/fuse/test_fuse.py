@@ -26,7 +26,7 @@ from dualcost.nn.fuse import fuse as fusing
 from dualcost.nn.fuse import judge, timing
 from dualcost.nn.fuse.equality import difference
 from dualcost.nn.fuse.folding import Run
-from dualcost.nn.fuse.fuse import Choice, Fusion, fuse
+from dualcost.nn.fuse.fuse import ChosenForm, Fusion, fuse
 from dualcost.nn.fuse.judge import Judge
 from dualcost.nn.layers.forms import (
     BRANCHES,
@@ -82,7 +82,7 @@ def preferring(*names: str) -> Any:
     return cheapest
 
 
-def by_path(fusion: Fusion) -> dict[str, Choice]:
+def by_path(fusion: Fusion) -> dict[str, ChosenForm]:
     return {choice.path: choice for choice in fusion.choices}
 
 
@@ -472,7 +472,7 @@ def test_a_converted_network_of_the_zoo_is_fused(name: str, side: int, rewrite: 
     )
 
 
-def _saved(choice: Choice) -> int:
+def _saved(choice: ChosenForm) -> int:
     return choice.params_after - choice.params_before
 
 
