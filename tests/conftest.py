@@ -25,8 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _alike_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """How wide a terminal is, and what its machine was calibrated to, is no business of tests."""
+    """How wide a terminal is, and what its machine was calibrated to, is no business of tests.
+
+    Tests change a file of code and run it again within a second, in which Python would take what
+    it has compiled before: so nothing that they run is kept compiled.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         patch.setenv("COLUMNS", "80")
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield

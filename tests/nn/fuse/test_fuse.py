@@ -439,15 +439,17 @@ def test_what_a_hook_watches_stays() -> None:
     assert seen == ["run"]
 
 
-# Whole models
+# Whole models: one each day, and all in turn
+
+SECOND = pytest.mark.second_tier
 
 
 @pytest.mark.parametrize(
     ("name", "side", "rewrite"),
     [
         ("mobilenetv2-cifar", 32, Rewrite.parse("dual", G=4, where="inverted-residual")),
-        ("vgg16-cifar10", 32, Rewrite.parse("het", P=4)),
-        ("resnet50-cifar10", 8, Rewrite.parse("dsc")),
+        pytest.param("vgg16-cifar10", 32, Rewrite.parse("het", P=4), marks=SECOND),
+        pytest.param("resnet50-cifar10", 8, Rewrite.parse("dsc"), marks=SECOND),
     ],
     ids=lambda value: str(value),
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from support.families import in_turn
 from support.models import Forward, floats, integers, tensor_of
 from torch import nn
 from torch.profiler import ProfilerActivity
@@ -151,6 +152,9 @@ def inputs_of(specs: tuple[TensorSpec, ...]) -> int:
     return sum(spec.nbytes for spec in specs)
 
 
+LARGE = ("densenet121", "vgg11")
+
+
 @pytest.mark.parametrize("name", WITHOUT_CONVOLUTIONS)
 def test_without_convolutions_the_peak_is_that_of_the_allocator(name: str) -> None:
     factory, specs = WITHOUT_CONVOLUTIONS[name]
@@ -159,7 +163,9 @@ def test_without_convolutions_the_peak_is_that_of_the_allocator(name: str) -> No
     assert ours == highest([one.nbytes for one in allocations(model, specs)])
 
 
-@pytest.mark.parametrize("name", WITH_CONVOLUTIONS)
+@pytest.mark.parametrize(
+    "name", [in_turn(name, daily=name not in LARGE) for name in WITH_CONVOLUTIONS]
+)
 def test_an_allocator_sees_our_maps_one_by_one_and_besides_them_workspace(name: str) -> None:
     specs = (floats(1, 3, 64, 64),)
     model = WITH_CONVOLUTIONS[name]()
@@ -179,7 +185,9 @@ def test_an_allocator_sees_our_maps_one_by_one_and_besides_them_workspace(name: 
 # --- fake tensors and real ones
 
 
-@pytest.mark.parametrize("name", ["resnet18", "densenet121", "shufflenet_v2_x0_5", "vgg11"])
+@pytest.mark.parametrize(
+    "name", [in_turn(n, daily=n not in LARGE) for n in ("resnet18", "shufflenet_v2_x0_5", *LARGE)]
+)
 def test_fake_tensors_live_as_long_as_real_ones(name: str) -> None:
     specs = (floats(1, 3, 64, 64),)
     model = WITH_CONVOLUTIONS[name]().eval()

@@ -6,6 +6,7 @@ from math import prod
 
 import pytest
 import torch
+from support.families import in_turn
 from support.models import Forward, floats, integers
 from torch import nn
 
@@ -34,7 +35,9 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize("kind", ["standard", "group", "dsc", "dual", "het"])
-@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.parametrize(
+    "name", [in_turn(name, daily=name in ("resnet18", "mobilenet_v2")) for name in BLOCKS]
+)
 def test_the_peak_after_a_rewrite_is_that_of_the_converted_model(name: str, kind: str) -> None:
     net = library.load(name)
     origin, _, bare = net.name.partition(":")
