@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dualcost.cli import candidates
+from dualcost.kinds.kinds import KINDS
 
 if TYPE_CHECKING:
     from dualcost.latency.calibration import Calibration
@@ -87,7 +88,7 @@ Device = Annotated[
 Conv = Annotated[
     str | None,
     typer.Option(
-        help="Replace convolutions by this kind: standard, dsc, group, het or dual.",
+        help=f"Replace convolutions by this kind: {one_of(KINDS)}.",
         metavar="KIND",
         autocompletion=candidates.kinds,
         rich_help_panel=REWRITE,

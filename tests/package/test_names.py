@@ -24,19 +24,19 @@ PLACES = {
 }
 
 
-def misplaced(found: Iterable[Literal]) -> list[Literal]:
+def misplaced(strings: Iterable[Literal]) -> list[Literal]:
     return [
-        one
-        for one in found
-        if not one.file.startswith(ROOMS) and (one.file, one.text) not in PLACES
+        string
+        for string in strings
+        if not string.file.startswith(ROOMS) and (string.file, string.text) not in PLACES
     ]
 
 
 def test_a_kind_is_named_by_its_record_alone() -> None:
-    found = [*literals(PACKAGE, KINDS)]
-    assert misplaced(found) == []
+    strings = [*literals(PACKAGE, KINDS)]
+    assert misplaced(strings) == []
     # and no exception outlives its reason
-    assert PLACES.keys() <= {(one.file, one.text) for one in found}
+    assert PLACES.keys() <= {(string.file, string.text) for string in strings}
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -14,6 +14,7 @@ import typer
 from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import ExitCode
+from dualcost.kinds.kinds import HET
 from dualcost.latency.machine import Device
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ class Dtype(StrEnum):
 class Het(StrEnum):
     """How het's convolutions run."""
 
-    GROUPED = "grouped"
-    BRANCHES = "branches"
+    GROUPED, BRANCHES = HET.implementations
 
 
 class By(StrEnum):

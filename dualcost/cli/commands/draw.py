@@ -9,6 +9,7 @@ import typer
 
 from dualcost.cli import candidates, options
 from dualcost.cli.output import announce, deliver
+from dualcost.kinds.kinds import KINDS
 
 EXAMPLES = (
     ("dualcost draw --conv dual --M 8 --N 8 --G 2", "in the terminal"),
@@ -20,7 +21,7 @@ def draw(
     conv: Annotated[
         str,
         typer.Option(
-            help="standard, dsc, group, het or dual.",
+            help=f"{options.one_of(KINDS)}.",
             metavar="KIND",
             autocompletion=candidates.kinds,
             show_default=False,
