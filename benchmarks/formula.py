@@ -17,7 +17,7 @@ from dualcost.costs.profile import profile
 from dualcost.library import networks as library
 from dualcost.network.network import TensorSpec
 from dualcost.nn.sources.sources import find
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 MODELS = ("torchvision:resnet50", "torchvision:vgg16", "torchvision:densenet121")
 POINTS = [(1, 224, 2), (1, 160, 4), (8, 192, 8), (2, 320, 2), (4, 256, 4), (16, 288, 8)]
@@ -28,7 +28,7 @@ def main(names: tuple[str, ...]) -> None:
     rows = []
     for name in names:
         start = time.perf_counter()
-        form = closed_form(library.load_symbolic(name), Rewrite.parse("dual", G=1))
+        form = closed_form(library.load_symbolic(name), Request.parse("dual", open=True))
         made = time.perf_counter() - start
         find(name).trace()  # what torch imports when it first traces
         start = time.perf_counter()
@@ -37,7 +37,7 @@ def main(names: tuple[str, ...]) -> None:
         start = time.perf_counter()
         traced = [
             profile(
-                find(name).trace((TensorSpec((batch, 3, side, side)),)), Rewrite.parse("dual", G=G)
+                find(name).trace((TensorSpec((batch, 3, side, side)),)), Request.parse("dual", G=G)
             ).after
             for batch, side, G in POINTS
         ]

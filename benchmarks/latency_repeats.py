@@ -19,6 +19,7 @@ import torch
 from dualcost.lab import bench as contest
 from dualcost.lab.measurement import Comparison, Standing
 from dualcost.lab.race import Conditions, Variant
+from dualcost.rewrite.request import Request
 
 PAIRS = (("resnet50", "dual:4"), ("mobilenetv2-cifar", "dual:8"))
 WHERE = {"mobilenetv2-cifar": "inverted-residual"}
@@ -31,7 +32,7 @@ def spread(values: Sequence[float]) -> float:
 
 def repeat(model: str, text: str, processes: int, budget_s: float, device: str) -> None:
     """Race a model against a variant of itself in fresh processes, one after the other."""
-    variant = Variant.parse(text, where=WHERE.get(model, "default"))
+    variant = Variant(Request.parse(text, where=WHERE.get(model, "default")))
     conditions = Conditions(device)
     # a target that is not met: every process takes its whole budget
     race = contest.race([model], [variant], conditions, target=1e-6, budget_s=budget_s)

@@ -53,7 +53,7 @@ def least(work: Callable[[], object]) -> float:
 def checked(found: Sweep, network: Network, way: Replacing, divisors: np.ndarray[Any, Any]) -> int:
     """Compare points with profiles, and say how many different costs there are."""
     for index in np.random.default_rng(1).integers(0, len(divisors), PROFILES):
-        wanted = profile(network, way.rewrite(KINDS[0], int(divisors[index]))).after
+        wanted = profile(network, way.request(KINDS[0]).at(int(divisors[index]))).after
         assert (found.macs[index], found.params[index]) == (wanted.macs, wanted.params)
     return len(np.unique(found.macs.compressed()))
 
@@ -73,7 +73,7 @@ def main(models: dict[str, str]) -> None:
 
         def profiles(network: Network = network, way: Replacing = way) -> None:
             for divisor in range(1, PROFILES + 1):
-                profile(network, way.rewrite(KINDS[0], divisor))
+                profile(network, way.request(KINDS[0]).at(divisor))
 
         source = find(network.name)
 

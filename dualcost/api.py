@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dualcost.lab.measurement import Comparison
     from dualcost.nn import Module
     from dualcost.render.profile.notebook import NotebookProfile
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.request import Request
     from dualcost.search.fit.fitted import Fitted
     from dualcost.search.fit.timetable import Predictor
     from dualcost.search.solve import Solution
@@ -73,11 +73,20 @@ def bench(
     from dualcost.lab import bench as contest
     from dualcost.lab.race import Conditions, variants
     from dualcost.library import networks as library
+    from dualcost.rewrite.request import Request
+    from dualcost.rewrite.subject import Subject
 
-    words = {"where": where, "but": tuple(but), "indivisible": indivisible, "bias": bias}
+    words: dict[str, Any] = {
+        "where": where, "indivisible": indivisible, "bias": bias, "but": tuple(but)
+    }  # fmt: skip
+    requests = [Request.parse(text, **words, own_first=True) for text in conv]
+    subjects = [
+        Subject.parse(text, **words, several=True)
+        for text in ([models] if isinstance(models, str) else models)
+    ]
     race = contest.race(
-        [models] if isinstance(models, str) else models,
-        [*variants(conv, het, **words)],
+        subjects,
+        [*variants(requests, het)],
         Conditions(device, threads, dtype, channels_last, compile),
         inputs=library.specs(input),
         batch=batch,
@@ -128,7 +137,7 @@ def convert(
     model: Any,
     input: Any = None,
     *,
-    conv: str | ConvKind | Rewrite,
+    conv: str | ConvKind | Request | None = None,
     G: int | None = None,
     P: int | None = None,
     where: str = "default",
@@ -146,9 +155,7 @@ def convert(
     Args:
         model: a module; or a name as for `profile`, whose weights are then new.
         input: as for `profile`.
-        conv: the kind that replaces: "standard", "dsc", "group", "het" or "dual", or one of your
-            own; or a whole rewrite, of `fit` or of a plan, and then no G, P, where, but,
-            indivisible and bias.
+        conv: what replaces, as for `profile`.
         G: groups of group and dual.
         P: 1/P of het's kernels are K×K.
         where: the rule that says which sites are replaced.
@@ -162,24 +169,27 @@ def convert(
     Raises:
         dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
     """
+    from dualcost.errors import UsageError
     from dualcost.library import networks as library
     from dualcost.nn.convert.conversion import convert_model
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.subject import Subject
 
-    asked = Rewrite.parse(conv, G, P, where, indivisible, bias, tuple(but))
-    specs = library.specs(input)
+    subject = Subject.parse(model, conv, G, P, where, indivisible, bias, but)
+    if subject.request is None:
+        raise UsageError("nothing says what to convert to", 'add conv="dual:4"')
+    specs, model = library.specs(input), subject.model
     if isinstance(model, str):
         model = library.with_origin(model)
     elif not specs:
         raise library.without_input(model)
-    return convert_model(model, asked, specs, init=init, listed=listed)
+    return convert_model(model, subject.request, specs, init=init, listed=listed)
 
 
 def profile(
     model: Any,
     input: Any = None,
     *,
-    conv: str | ConvKind | Rewrite | None = None,
+    conv: str | ConvKind | Request | None = None,
     G: int | None = None,
     P: int | None = None,
     where: str = "default",
@@ -194,12 +204,13 @@ def profile(
 
     Args:
         model: a `torch.nn.Module` (left exactly as it was), or a name as on the command line:
-            "resnet50", "zoo:NAME", "torchvision:NAME", "path/to/file.py:factory".
+            "resnet50", "zoo:NAME", "torchvision:NAME", "path/to/file.py:factory"; and what is
+            replaced in it, if you like: "resnet50+dual:G=4@stride-1", "resnet50+plan.toml".
         input: its shape with the batch, as "1x3x224x224" or (1, 3, 224, 224); a tensor or anything
             else with a shape and a dtype; or a list of these. Optional for named networks.
         conv: the kind that replaces: "standard", "dsc", "group", "het" or "dual", or one of your
-            own; a whole rewrite, of `fit` or of a plan, and then no G, P, where, but, indivisible
-            and bias; None: no change.
+            own; its number and more may stand with it, "dual:4", "dual:G=4,bias=drop@stride-1"; a
+            whole request, of `fit` or of a plan, and then none of what follows; None: no change.
         G: groups of group and dual.
         P: 1/P of het's kernels are K×K.
         where: the rule that says which sites are replaced.
@@ -221,12 +232,12 @@ def profile(
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
     from dualcost.render.profile.notebook import NotebookProfile
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.subject import Subject
 
-    asked = Rewrite.parse(conv, G, P, where, indivisible, bias, tuple(but)) if conv else None
+    subject = Subject.parse(model, conv, G, P, where, indivisible, bias, but)
     counted = named_convention(convention)
-    network = library.load(model, library.specs(input), batch, device=device)
-    return NotebookProfile.of(cost(network, asked, counted))
+    network = library.load(subject.model, library.specs(input), batch, device=device)
+    return NotebookProfile.of(cost(network, subject.request, counted))
 
 
 def sweep(
@@ -391,18 +402,19 @@ def formula(
     Raises:
         dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
     """
-    from dualcost.costs.closedform import asked_in_letter, closed_form, split_symbols
+    from dualcost.costs.closedform import closed_form, split_symbols
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
+    from dualcost.rewrite.subject import Subject
 
-    words = {"where": where, "but": tuple(but), "indivisible": indivisible, "bias": bias}
-    asked, free = asked_in_letter(conv, G, P, **words)
-    names = split_symbols(symbols, asked, free)
+    subject = Subject.parse(model, conv, G, P, where, indivisible, bias, but, open=True)
+    names = split_symbols(symbols, subject.request)
     counted, specs = named_convention(convention), library.specs(input)
     if names:
-        symbolic = library.load_symbolic(model, specs, batch, names, announce)
-        return closed_form(symbolic, asked, counted, free=free)
-    return closed_form(library.load(model, specs, batch, announce), asked, counted, free=free)
+        symbolic = library.load_symbolic(subject.model, specs, batch, names, announce)
+        return closed_form(symbolic, subject.request, counted)
+    network = library.load(subject.model, specs, batch, announce)
+    return closed_form(network, subject.request, counted)
 
 
 def solve(
@@ -447,18 +459,19 @@ def solve(
     Raises:
         dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
     """
-    from dualcost.costs.closedform import asked_in_letter, closed_form
+    from dualcost.costs.closedform import closed_form
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
+    from dualcost.rewrite.subject import Subject
     from dualcost.search.constraint import parsed
     from dualcost.search.solve import DIVISORS, SIZES, solve_divisor, solve_size, variable_for
 
     limits = parsed(constraints)
-    words = {"where": where, "but": tuple(but), "indivisible": indivisible, "bias": bias}
-    asked, free = asked_in_letter(conv, G, P, **words)
-    searched = variable_for(asked, variable, free=free)
+    subject = Subject.parse(model, conv, G, P, where, indivisible, bias, but, open=True)
+    name, request = subject.model, subject.request
+    searched = variable_for(request, variable)
     counted, specs = named_convention(convention), library.specs(input)
-    if asked and searched in DIVISORS:
-        return solve_divisor(library.load(model, specs, batch, announce), asked, limits, counted)
-    symbolic = library.load_symbolic(model, specs, batch, SIZES[searched], announce)
-    return solve_size(closed_form(symbolic, asked, counted, free=False), limits, searched)
+    if request and searched in DIVISORS:
+        return solve_divisor(library.load(name, specs, batch, announce), request, limits, counted)
+    symbolic = library.load_symbolic(name, specs, batch, SIZES[searched], announce)
+    return solve_size(closed_form(symbolic, request, counted), limits, searched)

@@ -13,7 +13,7 @@ from dualcost.kinds.kinds import KINDS
 
 if TYPE_CHECKING:
     from dualcost.latency.calibration import Calibration
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.request import Request
 
 INPUT, COUNTED = "Which input", "What is counted"
 REWRITE = "What if"
@@ -216,7 +216,7 @@ def asked(
     bias: str,
     more: Mapping[str, bool] | None = None,
     plan: Path | None = None,
-) -> Rewrite | None:
+) -> Request | None:
     """The rewrite that the options describe, or that of a plan; None without --conv and --plan.
 
     `more` names further options that make no sense without these, and whether they were given.
@@ -226,7 +226,7 @@ def asked(
             plan cannot be read.
     """
     from dualcost.errors import UsageError
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.request import Request
 
     if plan is not None:
         check_alone(plan, conv, groups, parts, where, but, indivisible, bias)
@@ -234,7 +234,7 @@ def asked(
 
         return read(plan)
     if conv is not None:
-        return Rewrite.parse(conv, groups, parts, where, indivisible, bias, tuple(but or ()))
+        return Request.parse(conv, groups, parts, where, indivisible, bias, but or ())
     words = _given(None, groups, parts, where, but, indivisible, bias)
     for option in (*words, *(option for option, present in (more or {}).items() if present)):
         raise UsageError(f"{option} says how to replace, but not by what", "add --conv dual")

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from dualcost.costs.profile import Profile
     from dualcost.network.network import Network
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.request import Request
 
 INPUT = {"--input", "--batch"}
 CHANGE = {"--conv", "--G", "--P", "--where", "--but", "--indivisible", "--bias"}
@@ -113,13 +113,13 @@ def _change(network: Network) -> Words:
     """A dual convolution in its most usual form that this network can have."""
     from dualcost.errors import DualcostError
     from dualcost.kinds.kinds import DUAL
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.request import Request
     from dualcost.rewrite.rewrite import rewrite
 
     for rule in RULES:
         for groups in GROUPS:
             try:
-                rewrite(network, Rewrite.parse(DUAL, groups, where=rule)).checked()
+                rewrite(network, Request.parse(DUAL, groups, where=rule)).checked()
             except DualcostError:
                 continue
             where = ("--where", rule) if rule != "default" else ()
@@ -127,7 +127,7 @@ def _change(network: Network) -> Words:
     return ()
 
 
-def _budget(result: Profile, asked: Rewrite) -> Words:
+def _budget(result: Profile, asked: Request) -> Words:
     """What uniform groups came down to, as a budget that `fit` may meet with a smaller change."""
     from fractions import Fraction
 

@@ -18,7 +18,6 @@ from typing import Any
 from dualcost.costs.metrics import CLOSED
 from dualcost.costs.sums import Sum, Term
 from dualcost.errors import UsageError
-from dualcost.kinds.kinds import kind
 from dualcost.kinds.recipe import ConvKind
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.expression import Expression, flattened, symbol
@@ -26,7 +25,7 @@ from dualcost.network.guard import Guard
 from dualcost.network.network import UNKNOWN, Network, TensorSpec
 from dualcost.network.site import ConvSite
 from dualcost.network.symbolic import SymbolicNetwork, admit
-from dualcost.rewrite.request import Bias, Rewrite
+from dualcost.rewrite.request import Bias, Request
 from dualcost.rewrite.rewrite import Replacement, rewrite
 
 # those that a form is written for; what is not stored follows from them
@@ -56,7 +55,7 @@ class ClosedForm:
     network: str
     inputs: tuple[TensorSpec, ...]
     convention: Convention
-    asked: Rewrite | None
+    asked: Request | None
     letter: str
     replaced: tuple[int, int]
     given: dict[str, int]
@@ -140,18 +139,16 @@ class ClosedForm:
 
 def closed_form(
     traced: Network | SymbolicNetwork,
-    asked: Rewrite | None = None,
+    asked: Request | None = None,
     convention: Convention = CONVENTIONS["torch"],
-    *,
-    free: bool = True,
 ) -> ClosedForm:
     """The MACs and parameters of a network, as rewritten, in closed form.
 
     Args:
         traced: an ordinary network, or one with symbols for its sizes.
-        asked: what is replaced; None: nothing.
+        asked: what is replaced; None: nothing. A G or P that it leaves open is a symbol, where no
+            exemption gives a site another one.
         convention: whose MACs count.
-        free: the rewrite's G or P is a symbol, where no exemption gives a site another one.
 
     Raises:
         IndivisibleError: a G or P that is no symbol does not divide some channels.
@@ -159,9 +156,7 @@ def closed_form(
     """
     form = traced if isinstance(traced, SymbolicNetwork) else SymbolicNetwork(traced, {}, ())
     network, guards = form.network, form.guards
-    letter = asked.kind.letter if asked and free else ""
-    if asked and letter:
-        asked = replace(asked, divisor=1)  # which divides everything
+    letter = asked.kind.letter if asked and asked.open else ""
     rewritten = rewrite(network, asked).checked() if asked else None
     replacements = rewritten.replacements if rewritten else ()
     letter = letter if any(map(_free, replacements)) else ""
@@ -186,30 +181,14 @@ def closed_form(
     )
 
 
-def asked_in_letter(
-    conv: str | ConvKind | None, G: int | None = None, P: int | None = None, **words: Any
-) -> tuple[Rewrite | None, bool]:
-    """A rewrite of the words that users write, and whether its G or P was left open.
-
-    Raises:
-        UsageError: one of the words does not fit.
-    """
-    if conv is None:
-        return None, False
-    letter = kind(conv).letter
-    if not letter or G is not None or P is not None:
-        return Rewrite.parse(conv, G, P, **words), False
-    return Rewrite.parse(conv, *((1, None) if letter == "G" else (None, 1)), **words), True
-
-
-def split_symbols(symbols: str, asked: Rewrite | None, free: bool) -> list[str]:
+def split_symbols(symbols: str, asked: Request | None) -> list[str]:
     """The symbols of "B,H,W,G" besides G and P, which are the rewrite's.
 
     Raises:
         UsageError: G or P is named, and the rewrite has no such symbol.
     """
     names = list(dict.fromkeys(filter(None, re.split(r"[,\s]+", symbols))))
-    letter = asked.kind.letter if asked and free else ""
+    letter = asked.kind.letter if asked and asked.open else ""
     for one in ("G", "P"):
         if one in names and one != letter:
             raise UsageError(
@@ -246,7 +225,7 @@ def _after(
     replacements: Iterable[Replacement],
     convention: Convention,
     letter: str,
-    asked: Rewrite | None,
+    asked: Request | None,
 ) -> tuple[Sum, Sum]:
     """MACs and parameters with sites replaced; a weight stays while an op that stays reads it."""
     gone = {index for replacement in replacements for index in replacement.ops}

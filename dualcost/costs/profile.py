@@ -28,7 +28,7 @@ from dualcost.network.network import (
 )
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.decision import Decision, Reason
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import Replacement, rewrite
 
 NEVER_RUN = "never run"
@@ -180,7 +180,7 @@ class Profile:
     inputs: tuple[TensorSpec, ...]
     convention: Convention
     rows: tuple[Row, ...]
-    rewrite: Rewrite | None = None
+    rewrite: Request | None = None
     decisions: tuple[Decision, ...] = ()
     unknown: dict[str, int] = field(default_factory=dict)
     peak: tuple[PeakAt, PeakAt] = (PeakAt(0, ""), PeakAt(0, ""))
@@ -259,7 +259,7 @@ class Profile:
 
 def profile(
     network: Network,
-    asked: Rewrite | None = None,
+    asked: Request | None = None,
     convention: Convention = CONVENTIONS["torch"],
 ) -> Profile:
     """Cost every layer of a network, as it is and as the rewrite makes it.

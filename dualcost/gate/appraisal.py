@@ -137,7 +137,7 @@ def _raced(model: Model, limit: Limit, announce: library.Announce, budget_s: flo
 
     device = limit.metric.rpartition(".")[2]
     announce(f"measuring {model.name} on {device} for at most {duration(budget_s)}")
-    variants = [_variant(model)] if model.rewrite else []
+    variants = [Variant(model.rewrite)] if model.rewrite else []
     race = contest.race(
         [model.target],
         variants,
@@ -150,13 +150,6 @@ def _raced(model: Model, limit: Limit, announce: library.Announce, budget_s: flo
     first, *others = (one.run.undisturbed_s for one in comparison.standings)
     about = f"{comparison.rounds} rounds, threads={limit.threads}"
     return Time(others[0], first, about) if others else Time(first, None, about)
-
-
-def _variant(model: Model) -> Variant:
-    assert model.rewrite is not None
-    words = model.rewrite.words()
-    number = words.pop("G", None) or words.pop("P", None)
-    return Variant(number=number, **words)
 
 
 def _predicted(model: Model, announce: library.Announce) -> Time:

@@ -15,7 +15,8 @@ from dualcost.gate.limit import OFF, Allowance, LayerLimits, Limit
 from dualcost.network.cost import convention as named_convention
 from dualcost.network.network import TensorSpec
 from dualcost.rewrite import plan
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
+from dualcost.rewrite.subject import Subject
 from dualcost.toml import Key, Section, TomlFile
 
 SCHEMA = 1
@@ -47,7 +48,7 @@ class Model:
 
     name: str
     target: str
-    rewrite: Rewrite | None
+    rewrite: Request | None
     plan: str
     inputs: tuple[TensorSpec, ...]
     example: str
@@ -175,8 +176,7 @@ def read(path: Path) -> Config:
 
 def _model(table: Section, name: str) -> Model:
     table.only(*MODEL_KEYS)
-    target = table.text("target")
-    if not target:
+    if not table.text("target"):
         raise table.error("", f"the model {name} has no target", 'add target = "torchvision:…"')
     for one, other in (("rewrite", "plan"), ("input", "inputs")):
         if one in table.data and other in table.data:
@@ -185,10 +185,11 @@ def _model(table: Section, name: str) -> Model:
         inputs = tuple(TensorSpec.parse(text) for text in table.texts("input"))
     with table.located("convention"):
         convention = named_convention(table.text("convention", "torch")).name
+    subject = _subject(table)
     return Model(
         name=name,
-        target=target,
-        rewrite=_rewrite(table),
+        target=subject.model,
+        rewrite=subject.request,
         plan=table.text("plan"),
         inputs=inputs,
         example=table.text("inputs"),
@@ -200,15 +201,23 @@ def _model(table: Section, name: str) -> Model:
     )
 
 
-def _rewrite(table: Section) -> Rewrite | None:
+def _subject(table: Section) -> Subject:
+    """The model, and what is replaced in it: in its target, in `rewrite` or in `plan`."""
+    target = table.text("target")
     if "plan" in table.data:
-        return _planned(table)
+        with table.located("plan"):
+            return Subject(target, plan.read(table.file.path.parent / table.text("plan")))
     if "rewrite" not in table.data:
-        return None
+        with table.located("target"):
+            return Subject.parse(target)
+    if isinstance(table.data["rewrite"], str):
+        with table.located("rewrite"):
+            return Subject.parse(target, table.text("rewrite"))
     words = table.table("rewrite")
     words.only(*REWRITE_WORDS)
     with table.located("rewrite"):
-        return Rewrite.parse(
+        return Subject.parse(
+            target,
             words.text("conv"),
             words.number("G"),
             words.number("P"),
@@ -217,8 +226,3 @@ def _rewrite(table: Section) -> Rewrite | None:
             words.text("bias", "keep"),
             words.texts("but"),
         )
-
-
-def _planned(table: Section) -> Rewrite:
-    with table.located("plan"):
-        return plan.read(table.file.path.parent / table.text("plan"))

@@ -17,7 +17,7 @@ from dualcost.gate.config import SCHEMA
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
 from dualcost.network.network import TensorSpec
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.toml import quoted, word
 
 LIMITED = ("params", "macs", "peak-activations")
@@ -39,7 +39,7 @@ class Start:
 
     name: str
     target: str
-    rewrite: Rewrite | None
+    rewrite: Request | None
     inputs: tuple[TensorSpec, ...]
     now: dict[str, int]
     budgets: dict[str, str]
@@ -63,7 +63,7 @@ def place(folder: Path) -> Path:
 
 def start(
     targets: Sequence[str],
-    rewrite: Rewrite | None,
+    rewrite: Request | None,
     inputs: tuple[TensorSpec, ...],
     headroom: Fraction,
     announce: library.Announce = lambda message: None,
@@ -101,7 +101,7 @@ def roomy(metric: str, value: int, headroom: Fraction) -> str:
     return units.no_less(value * (1 + headroom), metrics.unit(metric))
 
 
-def _name(target: str, rewrite: Rewrite | None, taken: set[str]) -> str:
+def _name(target: str, rewrite: Request | None, taken: set[str]) -> str:
     """A short name: "small" of models.py:small, "resnet50-dual" of a rewritten resnet50."""
     name = target.rpartition(":")[2]
     name = Path(name).stem if name.endswith(".pt2") else name
@@ -142,7 +142,7 @@ def _lines(starts: Sequence[Start], prefix: str) -> Iterator[str]:
     yield from (f'{name} = "0 %"' for name in guarded)
 
 
-def _words(rewrite: Rewrite) -> Iterator[str]:
+def _words(rewrite: Request) -> Iterator[str]:
     for name, value in rewrite.words().items():
         if isinstance(value, tuple):
             yield f"{name} = [{', '.join(quoted(one) for one in value)}]"

@@ -16,6 +16,7 @@ from dualcost.latency.machine import Machine
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
 from dualcost.network.network import Network, TensorSpec
+from dualcost.rewrite.subject import Subject
 from dualcost.units import memory
 
 NANOSECOND = 1e-9
@@ -47,7 +48,7 @@ Watcher = Callable[[Progress], None]
 
 
 def race(
-    models: Sequence[str],
+    models: Sequence[str | Subject],
     variants: Sequence[Variant] = (),
     conditions: Conditions | None = None,
     *,
@@ -60,8 +61,10 @@ def race(
 ) -> Race:
     """Each model as it is and in each variant, with their costs, and the controls.
 
+    A subject with a request of its own runs as that says, and in no variant.
+
     Args:
-        models: names, as on the command line.
+        models: names, or subjects.
         variants: what is replaced.
         conditions: how each is run.
         inputs: what each is run on; () takes what is known for it.
@@ -75,10 +78,12 @@ def race(
         DualcostError: a word does not fit, or a model cannot be traced.
     """
     conditions = conditions or Conditions()
+    subjects = [one if isinstance(one, Subject) else Subject(one) for one in models]
     contenders = [
         contender(network, variant, conditions.dtype)
-        for network in (library.load(model, inputs, batch, announce) for model in models)
-        for variant in (Variant(), *variants)
+        for subject in subjects
+        for network in [library.load(subject.model, inputs, batch, announce)]
+        for variant in (Variant(subject.request), *(() if subject.request else variants))
     ]
     field = tuple(field_of(contenders, conditions.modes))
     return Race(field, conditions, target, budget_s, by_layer)
@@ -90,7 +95,7 @@ def contender(network: Network, variant: Variant, dtype: str = "float32") -> Con
     Raises:
         DualcostError: a word of the variant does not fit the network.
     """
-    result = profile(network, variant.rewrite(), CONVENTIONS["torch"])
+    result = profile(network, variant.request, CONVENTIONS["torch"])
     itemsize = DTYPES[dtype]  # what was traced has 4
     buffers = sum(buffer.nbytes for buffer in result.buffers)
     return Contender(

@@ -49,7 +49,7 @@ def explain(
         DualcostError: nothing is replaced, or the model cannot be built, converted or run.
         UnmeasuredError: this torch has no oneDNN, or there is no memory for the models.
     """
-    asked = variant.rewrite()
+    asked = variant.request
     assert asked is not None
     rewritten = rewrite(network, asked).checked()
     modules = _modules(rewritten)

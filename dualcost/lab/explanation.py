@@ -16,7 +16,7 @@ from dualcost.latency.estimate import Timing
 from dualcost.latency.machine import Machine
 from dualcost.network.network import TensorSpec
 from dualcost.network.site import ConvSite
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 WORTH = 0.95  # another G or P is named if it leaves less than this of the predicted time
 
@@ -156,7 +156,7 @@ class Explanation:
 
     network: str
     inputs: tuple[TensorSpec, ...]
-    rewrite: Rewrite
+    rewrite: Request
     machine: Machine
     layers: tuple[ExplainedLayer, ...]
     replaced: int

@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from dualcost.errors import UsageError
-from dualcost.kinds.kinds import KINDS, kind
 from dualcost.latency.machine import Device
 from dualcost.network.network import TensorSpec
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 EAGER, COMPILED, GRAPH = "eager", "compiled", "CUDA graph"
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2}  # with their bytes
@@ -23,78 +22,32 @@ HOMES_BYTES = 2**31  # of all homes of a race, at most, where there is as much
 
 @dataclass(frozen=True)
 class Variant:
-    """A model's convolutions replaced, in the words that users write; "" replaces none.
+    """A model's convolutions replaced.
 
     Attributes:
-        conv: the kind, or "".
-        number: its G or P.
-        where: the rule that says which sites are replaced.
-        but: exceptions to it.
-        indivisible: what happens where G or P does not divide the channels.
-        bias: "keep" or "drop".
+        request: what is replaced; None: nothing.
         implementation: how a kind runs that has several ways; of others it means nothing.
     """
 
-    conv: str = ""
-    number: int | None = None
-    where: str = "default"
-    but: tuple[str, ...] = ()
-    indivisible: str = "refuse"
-    bias: str = "keep"
+    request: Request | None = None
     implementation: str = "grouped"
 
-    @classmethod
-    def parse(cls, text: str, **words: Any) -> Variant:
-        """Read "dual:4" or "dsc"; `words` are the other attributes.
-
-        Raises:
-            UsageError: the text has another form, or a word does not fit.
-        """
-        conv, colon, number = text.partition(":")
-        if colon and not number.isdecimal():
-            raise UsageError(f"{text!r} is not a variant", "write KIND:NUMBER, such as dual:4")
-        variant = cls(conv, int(number) if colon else None, **words)
-        variant.rewrite()
-        return variant
-
-    @classmethod
-    def of(cls, rewrite: Rewrite) -> Variant:
-        """A rewrite in words."""
-        words = rewrite.words()
-        number = words.pop(rewrite.kind.letter, None)
-        return cls(number=number, **words)
-
-    def rewrite(self) -> Rewrite | None:
-        """What it replaces by what; None if it replaces nothing.
-
-        Raises:
-            UsageError: a word does not fit.
-        """
-        if not self.conv:
-            return None
-        chosen = kind(self.conv)
-        if chosen.letter and self.number is None:
-            raise UsageError(
-                f"{self.conv} needs its {chosen.letter}", f"such as --conv {self.conv}:4"
-            )
-        if not chosen.letter and self.number is not None:
-            raise UsageError(f"{self.conv} takes no number", f"write --conv {self.conv}")
-        letter = {chosen.letter: self.number} if chosen.letter else {}
-        return Rewrite.parse(
-            self.conv,
-            where=self.where,
-            indivisible=self.indivisible,
-            bias=self.bias,
-            but=self.but,
-            **letter,
-        )
-
     def __str__(self) -> str:
-        rewrite = self.rewrite()
-        if rewrite is None:
+        if self.request is None:
             return "as it is"
-        several = rewrite.kind.implementations
-        return f"{rewrite}, {self.implementation}" if several else str(rewrite)
+        several = self.request.kind.implementations
+        return f"{self.request.label}, {self.implementation}" if several else self.request.label
+
+    def to_json(self) -> dict[str, str]:
+        """What `from_json` reads."""
+        request = str(self.request) if self.request else ""
+        return {"request": request, "implementation": self.implementation}
+
+    @classmethod
+    def from_json(cls, document: dict[str, str]) -> Variant:
+        """Read what `to_json` made of one."""
+        text = document["request"]
+        return cls(Request.parse(text) if text else None, document["implementation"])
 
 
 @dataclass(frozen=True)
@@ -128,12 +81,16 @@ class Contender:
         """What it is called: "torchvision:resnet50, dual G=4"."""
         return f"{self.model}, {self.variant}"
 
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        inputs = [asdict(spec) for spec in self.inputs]
+        return {**vars(self), "inputs": inputs, "variant": self.variant.to_json()}
+
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Contender:
-        """Read what `dataclasses.asdict` and JSON made of one."""
+        """Read what `to_json` made of one."""
         inputs = tuple(TensorSpec(**{**i, "shape": tuple(i["shape"])}) for i in document["inputs"])
-        words = document["variant"]
-        variant = Variant(**{**words, "but": tuple(words["but"])})
+        variant = Variant.from_json(document["variant"])
         return cls(**{**document, "inputs": inputs, "variant": variant})
 
 
@@ -231,7 +188,8 @@ class Race:
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
-        return asdict(self)
+        contenders = [one.to_json() for one in self.contenders]
+        return {**vars(self), "contenders": contenders, "conditions": asdict(self.conditions)}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Race:
@@ -241,24 +199,20 @@ class Race:
         return cls(**{**document, "contenders": contenders, "conditions": conditions})
 
 
-def variants(
-    texts: Sequence[str], implementations: Sequence[str] = (), **words: Any
-) -> Iterator[Variant]:
-    """A variant of each text, such as "dual:4"; several, if its kind runs in those ways.
+def variants(requests: Sequence[Request], implementations: Sequence[str] = ()) -> Iterator[Variant]:
+    """A variant of each request; several, if its kind runs in those ways.
 
     Raises:
-        UsageError: a text cannot be read, or no kind of them runs in several ways.
+        UsageError: no kind of them runs in several ways.
     """
-    several = {kind.name for kind in KINDS.values() if kind.implementations}
-    kinds = [text.partition(":")[0] for text in texts]
-    if implementations and not several & set(kinds):
+    several = any(request.kind.implementations for request in requests)
+    if implementations and not several:
         raise UsageError("--het says how het runs, but there is none", "add --conv het:4")
-    for text, kind_name in zip(texts, kinds, strict=True):
-        if kind_name in several and implementations:
-            for implementation in implementations:
-                yield Variant.parse(text, implementation=implementation, **words)
+    for request in requests:
+        if request.kind.implementations and implementations:
+            yield from (Variant(request, implementation) for implementation in implementations)
         else:
-            yield Variant.parse(text, **words)
+            yield Variant(request)
 
 
 def field_of(contenders: Sequence[Contender], modes: Sequence[str]) -> Iterator[Contender]:

@@ -21,6 +21,7 @@ from dualcost.latency.calibration import FORMATS, Calibration
 from dualcost.latency.estimate import Timing, estimate
 from dualcost.latency.machine import Machine
 from dualcost.library import networks as library
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import rewrite
 
 # None of them is in the catalogue of child/probes.py. Those of one line are measured in turn.
@@ -180,11 +181,13 @@ def validate(
 
 def _contender(name: str) -> Contender:
     model, _, conv = name.partition(" ")
-    return contest.contender(library.load(model), Variant.parse(conv) if conv else Variant())
+    return contest.contender(
+        library.load(model), Variant(Request.parse(conv)) if conv else Variant()
+    )
 
 
 def _predicted(contender: Contender, calibration: Calibration, format: str) -> Timing:
     network = library.load(contender.model)
-    asked = contender.variant.rewrite()
+    asked = contender.variant.request
     rewritten = rewrite(network, asked) if asked else network
     return estimate(rewritten, calibration, format == "channels_last").total

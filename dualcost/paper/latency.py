@@ -76,7 +76,7 @@ def _entries(row: PrintedRow) -> Iterator[Entry]:
     if row.rewrite is None:
         yield Entry(row, Variant())
         return
-    variant = Variant.of(row.rewrite)
+    variant = Variant(row.rewrite)
     for implementation in row.rewrite.kind.implementations or (variant.implementation,):
         yield Entry(row, replace(variant, implementation=implementation))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dualcost.errors import UnknownNameError
 from dualcost.kinds.kinds import kind
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.units import SCALES
 
 TABLES = ("I", "II", "III", "IV", "V", "VI", "VII")
@@ -113,7 +113,7 @@ class PrintedRow:
     gpu_ms: float | None
     cpu_ms: float | None
     network: str
-    rewrite: Rewrite | None
+    rewrite: Request | None
     flops_note: str
     params_note: str
 
@@ -188,14 +188,12 @@ def _row(fields: dict[str, str]) -> PrintedRow:
     )
 
 
-def _rewrite(fields: dict[str, str]) -> Rewrite | None:
+def _rewrite(fields: dict[str, str]) -> Request | None:
     if not fields["conv"]:
         return None
-    divisor = int(fields["divisor"])
     letter = kind(fields["conv"]).letter
-    return Rewrite.parse(
-        fields["conv"],
-        **{letter: divisor},
+    return Request.parse(
+        f"{fields['conv']}:{letter}={fields['divisor']}" if letter else fields["conv"],
         where=fields["where"],
         indivisible=fields["indivisible"] or "refuse",
         bias=fields["bias"] or "keep",

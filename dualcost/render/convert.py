@@ -13,7 +13,7 @@ from dualcost.nn.convert.result import Conversion
 from dualcost.nn.layers.start import COPY
 from dualcost.render.profile import heading
 from dualcost.render.terminal import plain_table
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 SCHEMA = 1
 ROOT = "the network itself"
@@ -86,7 +86,7 @@ def conversion_json(done: Conversion) -> str:
         "schema": SCHEMA,
         "network": profile.network,
         "inputs": [str(spec) for spec in profile.inputs],
-        "rewrite": str(profile.rewrite),
+        "rewrite": profile.rewrite.label if profile.rewrite else None,
         "words": _words(profile.rewrite),
         "replaced": profile.replaced,
         "before": {"macs": profile.before.macs, "params": profile.before.params},
@@ -111,5 +111,5 @@ def conversion_json(done: Conversion) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _words(asked: Rewrite | None) -> dict[str, object]:
+def _words(asked: Request | None) -> dict[str, object]:
     return asked.words() if asked else {}

@@ -29,7 +29,7 @@ def reason_table(explanation: Explanation) -> RenderableType:
     format = "channels_last" if explanation.channels_last else "contiguous"
     return Group(
         Text(
-            f"{explanation.network} with {explanation.rewrite}: {which} replaced "
+            f"{explanation.network} with {explanation.rewrite.label}: {which} replaced "
             f"layer{'s' * (all_of_them != 1)}",
             style="bold",
         ),
@@ -116,7 +116,7 @@ def reason_json(explanation: Explanation) -> str:
         "dualcost": __version__,
         "network": explanation.network,
         "inputs": [str(spec) for spec in explanation.inputs],
-        "rewrite": str(explanation.rewrite),
+        "rewrite": explanation.rewrite.label,
         "channels_last": explanation.channels_last,
         "replaced": explanation.replaced,
         "layers": [_layer(layer) for layer in explanation.layers],

@@ -27,7 +27,7 @@ def title(form: ClosedForm) -> str:
     if form.asked is None:
         return f"{form.network}, as it is"
     replaced, found = form.replaced
-    kind = form.asked.kind.name if form.letter else str(form.asked)
+    kind = form.asked.kind.name if form.letter else form.asked.label
     what = "block" if form.asked.rule.wants_blocks else "convolution"
     return f"{form.network} with {kind} in {replaced} of {found} {what}{'s' * (found != 1)}"
 

@@ -35,7 +35,7 @@ def _network(solution: Solution) -> str:
     if solution.asked is None:
         return f"{solution.network}, as it is"
     letter = solution.variable in DIVISORS
-    kind = solution.asked.kind.name if letter else str(solution.asked)
+    kind = solution.asked.kind.name if letter else solution.asked.label
     return f"{solution.network} with {kind} where {solution.asked.rule}"
 
 

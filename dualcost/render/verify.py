@@ -117,7 +117,7 @@ def verification_json(verification: Verification, listed: str = "") -> str:
         "schema": SCHEMA,
         "network": profile.network,
         "inputs": [str(spec) for spec in profile.inputs],
-        "rewrite": str(profile.rewrite) if profile.rewrite else None,
+        "rewrite": profile.rewrite.label if profile.rewrite else None,
         "passed": verification.passed,
         "checks": [
             {

@@ -24,7 +24,7 @@ from dualcost.errors import UnknownNameError, UsageError
 from dualcost.files import write_atomically
 from dualcost.kinds.kinds import divisor_of, kind
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import Bias, Indivisible, Rewrite
+from dualcost.rewrite.request import Bias, Indivisible, Request
 from dualcost.rewrite.rule import Rule
 from dualcost.toml import Section, quoted
 
@@ -43,7 +43,7 @@ KEYS: dict[str, tuple[type, str]] = {
 }
 
 
-def write(rewrite: Rewrite, path: Path, about: Iterable[str] = ()) -> None:
+def write(rewrite: Request, path: Path, about: Iterable[str] = ()) -> None:
     """Write a rewrite as a plan, whole or not at all; `about` are single lines of comment.
 
     Raises:
@@ -52,7 +52,7 @@ def write(rewrite: Rewrite, path: Path, about: Iterable[str] = ()) -> None:
     write_atomically(path, as_toml(rewrite, about).encode())
 
 
-def as_toml(rewrite: Rewrite, about: Iterable[str] = ()) -> str:
+def as_toml(rewrite: Request, about: Iterable[str] = ()) -> str:
     """The text of a plan, which `read` makes the same rewrite of."""
     words = rewrite.words()
     lines = [f"# {line}" for line in about]
@@ -68,7 +68,7 @@ def as_toml(rewrite: Rewrite, about: Iterable[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read(path: str | Path) -> Rewrite:
+def read(path: str | Path) -> Request:
     """The rewrite of a plan.
 
     Raises:
@@ -96,7 +96,7 @@ def read(path: str | Path) -> Rewrite:
             exemptions.append(Exemption.parse(text, chosen))
     with plan.located("bias"):
         bias = Bias.parse(document.get("bias", "keep"))
-    return Rewrite(chosen, divisor, rule, indivisible, bias, tuple(exemptions))
+    return Request(chosen, divisor, rule, indivisible, bias, tuple(exemptions))
 
 
 def _check_keys(plan: Section) -> None:

@@ -22,7 +22,7 @@ from dualcost.rewrite.decision import (
     Reason,
 )
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import Bias, Policy, Rewrite
+from dualcost.rewrite.request import Bias, Policy, Request
 from dualcost.rewrite.rule import Candidate, Rule
 
 
@@ -49,7 +49,7 @@ class Rewritten:
     """A network, what is replaced in it, and what became of each candidate."""
 
     network: Network
-    request: Rewrite
+    request: Request
     replacements: tuple[Replacement, ...]
     decisions: tuple[Decision, ...]
 
@@ -89,7 +89,7 @@ def _of_block(block: Block, first: int) -> Candidate:
     return Candidate(block.path, block.module, block.kind, first in block.ops, block.site)
 
 
-def rewrite(network: Network, request: Rewrite) -> Rewritten:
+def rewrite(network: Network, request: Request) -> Rewritten:
     """Replace what the rule names; call `checked()` on the result before its costs are used."""
     replacements: list[Replacement] = []
     decisions: list[Decision] = []
@@ -108,7 +108,7 @@ def rewrite(network: Network, request: Rewrite) -> Rewritten:
 
 
 def _kept_because(
-    network: Network, request: Rewrite, candidate: Candidate, ops: tuple[int, ...], taken: set[int]
+    network: Network, request: Request, candidate: Candidate, ops: tuple[int, ...], taken: set[int]
 ) -> Reason | None:
     """Why a candidate stays as it is; None if it is to be replaced."""
     term = request.rule.refusal(candidate)
@@ -134,12 +134,12 @@ def _computes_weight(network: Network, op: Op) -> bool:
     return not op.parameters or network.sizes[op.parameters[0]] != op.site.weights
 
 
-def _exemption(request: Rewrite, candidate: Candidate) -> Exemption | None:
+def _exemption(request: Request, candidate: Candidate) -> Exemption | None:
     holding = (e for e in request.exemptions if e.rule.refusal(candidate) is None)
     return next(holding, None)
 
 
-def _decided(request: Rewrite, candidate: Candidate) -> tuple[Decision, Choice | None]:
+def _decided(request: Request, candidate: Candidate) -> tuple[Decision, Choice | None]:
     """What becomes of a site that is to be replaced, and by what; None: it is not."""
     wanted = Choice(request.kind, request.divisor)
     exemption = _exemption(request, candidate)
@@ -163,7 +163,7 @@ def _decided(request: Rewrite, candidate: Candidate) -> tuple[Decision, Choice |
 
 
 def _replacement(
-    request: Rewrite, decision: Decision, ops: tuple[int, ...], choice: Choice
+    request: Request, decision: Decision, ops: tuple[int, ...], choice: Choice
 ) -> Replacement:
     candidate = decision.candidate
     bias = None if request.bias is Bias.KEEP else False
@@ -180,7 +180,7 @@ def _replacement(
     )
 
 
-def _refusal(request: Rewrite, refused: tuple[Decision, ...]) -> IndivisibleError:
+def _refusal(request: Request, refused: tuple[Decision, ...]) -> IndivisibleError:
     shown = "; ".join(f"{decision.candidate.path}: {decision.reason}" for decision in refused[:3])
     more = f"; and {len(refused) - 3} more" if refused[3:] else ""
     letter = request.kind.letter or "G or P"
@@ -190,7 +190,7 @@ def _refusal(request: Rewrite, refused: tuple[Decision, ...]) -> IndivisibleErro
     )
 
 
-def _nothing_matched(network: Network, request: Rewrite) -> UsageError:
+def _nothing_matched(network: Network, request: Request) -> UsageError:
     kinds = sorted({block.kind for block in network.blocks})
     hint = "--explain lists every site and the term that refused it"
     if kinds and not request.rule.wants_blocks:

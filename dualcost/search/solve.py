@@ -21,7 +21,7 @@ from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.expression import Expression, Values
 from dualcost.network.guard import Guard
 from dualcost.network.network import Network
-from dualcost.rewrite.request import Policy, Rewrite
+from dualcost.rewrite.request import Policy, Request
 from dualcost.rewrite.rewrite import rewrite
 from dualcost.search.constraint import Constraint
 
@@ -101,7 +101,7 @@ class Solution:
     """
 
     network: str
-    asked: Rewrite | None
+    asked: Request | None
     variable: str
     point: Point
     beyond: Point | None = None
@@ -126,15 +126,15 @@ class Solution:
         return tuple(reading.constraint for reading in readings if not reading.met)
 
 
-def variable_for(asked: Rewrite | None, variable: str = "", *, free: bool) -> str:
-    """What is searched, checked; by default the rewrite's G or P, if that is left open (`free`).
+def variable_for(asked: Request | None, variable: str = "") -> str:
+    """What is searched, checked; by default the rewrite's G or P, if that is left open.
 
     Raises:
         UsageError: it is unknown, or not said, or the G or P of the rewrite does not go with it.
     """
     if variable and variable not in VARIABLES:
         raise UsageError(f"{variable!r} cannot be searched", f"one of {', '.join(VARIABLES)}")
-    letter = asked.kind.letter if asked else ""
+    letter, free = (asked.kind.letter, asked.open) if asked else ("", False)
     if not variable and not free:
         raise UsageError(
             "what is to be found is not said",
@@ -154,7 +154,7 @@ def variable_for(asked: Rewrite | None, variable: str = "", *, free: bool) -> st
 
 def solve_divisor(
     network: Network,
-    asked: Rewrite,
+    asked: Request,
     constraints: Sequence[Constraint],
     convention: Convention = CONVENTIONS["torch"],
 ) -> Solution:
@@ -168,11 +168,11 @@ def solve_divisor(
         IndivisibleError: an exemption's G or P does not divide some channels.
     """
     refusing = asked.indivisible.policy is Policy.REFUSE
-    form = closed_form(network, asked, convention)
+    form = closed_form(network, replace(asked, divisor=1, open=True), convention)
     candidates = form.divisors if refusing else tuple(_dividing_some(network, asked))
 
     def point(divisor: int) -> Point:
-        found = profile(network, replace(asked, divisor=divisor), convention)
+        found = profile(network, asked.at(divisor), convention)
         return Point(divisor, tuple(Reading(c, c.value(found.whole_after)) for c in constraints))
 
     points = [point(divisor) for divisor in candidates or (1,)]
@@ -188,9 +188,9 @@ def solve_divisor(
     )
 
 
-def _dividing_some(network: Network, asked: Rewrite) -> Iterator[int]:
+def _dividing_some(network: Network, asked: Request) -> Iterator[int]:
     """The values that divide the channels of at least one replaced site, smallest first."""
-    replaced = rewrite(network, replace(asked, divisor=1)).checked().replacements
+    replaced = rewrite(network, asked.at(1)).checked().replacements
     shared = {gcd(one.site.M, one.site.N) for one in replaced}
     yield from (n for n in range(1, max(shared) + 1) if any(c % n == 0 for c in shared))
 

@@ -12,7 +12,7 @@ from dualcost.errors import UsageError
 from dualcost.latency.calibration import Calibration
 from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.network import GROUPS, UNKNOWN, Network
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.views.roofline import Roofline, roofline
 from dualcost.views.substitution import Substitution, substitutions
 from dualcost.views.tree import Branch, frontier, module_tree
@@ -70,7 +70,7 @@ class Report:
 
 def report(
     network: Network,
-    asked: Rewrite | None = None,
+    asked: Request | None = None,
     convention: Convention = CONVENTIONS["torch"],
     calibration: Calibration | None = None,
     *,

@@ -18,7 +18,7 @@ from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import COMPUTE, MEMORY, Timing, estimate, total
 from dualcost.network.cost import CONVENTIONS, Cost
 from dualcost.network.network import Network
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import rewrite
 
 
@@ -105,7 +105,7 @@ class Roofline:
     """
 
     network: str
-    rewrite: Rewrite | None
+    rewrite: Request | None
     memory_format: str
     calibration: Calibration
     roof: Roof
@@ -121,7 +121,7 @@ class Roofline:
 def roofline(
     network: Network,
     calibration: Calibration,
-    asked: Rewrite | None = None,
+    asked: Request | None = None,
     *,
     channels_last: bool = False,
 ) -> Roofline:

@@ -1,10 +1,6 @@
 """One side of a comparison: a network, a network with a rewrite, or the JSON report of a profile.
 
-resnet50                        a name as for `profile`
-resnet50+dual:G=4               with a rewrite
-mobilenet_v2+dual:G=8@separable     with a rewrite where a rule says
-resnet50+plan.toml              with the rewrite of a plan, as `dualcost fit --save` writes it
-before.json                     what `dualcost profile -o before.json` wrote
+A network is in words of `rewrite.subject`, a report what `dualcost profile -o before.json` wrote.
 """
 
 from __future__ import annotations
@@ -23,9 +19,6 @@ from dualcost.kinds.kinds import kind
 from dualcost.network.cost import Cost
 from dualcost.network.form import Form
 from dualcost.network.network import BLOCK_KINDS, CONVOLUTION, LINEAR, MATMUL
-from dualcost.rewrite.plan import SUFFIX
-from dualcost.rewrite.plan import read as read_plan
-from dualcost.rewrite.request import Rewrite
 
 LAYERS = (CONVOLUTION, LINEAR, MATMUL)  # compared one by one; others by group
 # what whole networks are compared by; layers are BY_LAYER
@@ -83,75 +76,9 @@ class Contender:
     partial: bool
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the text of a contender says: a report, or a model, a kind with G or P, and a rule."""
-
-    text: str
-    model: str = ""
-    conv: str = ""
-    G: int | None = None
-    P: int | None = None
-    where: str = ""
-    plan: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Asked:
-        """Read one of the forms above.
-
-        Raises:
-            UsageError: it has another form, or kind and letter do not go together.
-        """
-        if text.endswith(".json"):
-            return cls(text)
-        head, at, where = text.partition("@")
-        model, plus, change = head.rpartition("+")
-        if change.endswith(SUFFIX) and not at:
-            if not model:
-                raise UsageError(
-                    f"{text!r} says how to change, but not what", f"write MODEL+{text}"
-                )
-            return cls(text, model, plan=change)
-        if not plus:
-            if at:
-                raise UsageError(
-                    f"{text!r} says where, but not by what", "write MODEL+dual:G=4@RULE"
-                )
-            return cls(text, text)
-        conv, colon, number = change.partition(":")
-        letter, equals, digits = number.partition("=")
-        if not model or (colon and not (letter in ("G", "P") and equals and digits.isdecimal())):
-            raise UsageError(
-                f"{text!r} cannot be compared", "write MODEL, MODEL+dual:G=4 or FILE.json"
-            )
-        given = {letter: int(digits)} if colon else {}
-        wanted = kind(conv).letter
-        if set(given) != ({wanted} if wanted else set()):
-            form = f"{conv}:{wanted}=4" if wanted else conv
-            raise UsageError(
-                f"{text!r}: {conv} takes {wanted or 'neither G nor P'}", f"write {model}+{form}"
-            )
-        return cls(text, model, conv, given.get("G"), given.get("P"), where)
-
-    def rewrite(
-        self, where: str, indivisible: str, bias: str, but: tuple[str, ...]
-    ) -> Rewrite | None:
-        """The rewrite, of its plan, or by its own rule or else by `where`; None without a kind.
-
-        Raises:
-            UsageError: one of the words does not fit.
-        """
-        if self.plan:
-            return read_plan(self.plan)
-        if not self.conv:
-            return None
-        rule = self.where or where
-        return Rewrite.parse(self.conv, self.G, self.P, rule, indivisible, bias, but)
-
-
 def of_profile(name: str, profile: Profile) -> Contender:
     """A profile, as its rewrite makes it."""
-    done = _done(str(profile.rewrite), profile.replaced) if profile.rewrite else ""
+    done = _done(profile.rewrite.label, profile.replaced) if profile.rewrite else ""
     return Contender(
         name=name,
         about=f"{profile.network}{done}",

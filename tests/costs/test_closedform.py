@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import replace
 from fractions import Fraction
 from math import gcd
 from pathlib import Path
@@ -28,7 +27,7 @@ from dualcost.library import networks as library
 from dualcost.network.cost import convention
 from dualcost.network.expression import Values, flattened, python
 from dualcost.render.function import form_python
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rule import NAMED_RULES
 
 # network and rule: plain and grouped convolutions, blocks, shared weights, attention, detection
@@ -57,7 +56,7 @@ def test_a_form_is_the_profile_at_every_divisor(name: str, where: str, kind: str
     for divisor in form.divisors or (1,):
         sizes = dict.fromkeys(form.symbols, divisor)
         cost = form.at(**sizes)
-        assert (cost.macs, cost.params) == counts(network, replace(asked, divisor=divisor))
+        assert (cost.macs, cost.params) == counts(network, asked.at(divisor))
     before = {metric: form.before[metric].at({}) for metric in ("macs", "params")}
     assert tuple(before.values()) == counts(network, None)
 
@@ -75,20 +74,20 @@ def test_the_form_of_one_convolution_is_the_papers_equation() -> None:
 def test_exemptions_biases_and_conventions_are_those_of_the_profile() -> None:
     network = library.load("vgg16_bn")
     but = ("M<=64: G=8", "path=features.4*: keep")
-    asked = Rewrite.parse("dual", G=1, bias="drop", but=but)
+    asked = Request.parse("dual", bias="drop", but=but, open=True)
     form = closed_form(network, asked, convention("paper"))
     for divisor in form.divisors:
-        there = profile(network, replace(asked, divisor=divisor), convention("paper")).after
+        there = profile(network, asked.at(divisor), convention("paper")).after
         assert form.at(G=divisor).macs == there.macs
         assert form.at(G=divisor).params == there.params
     assert form.divisors[-1] > 64  # the sites of 64 channels have a G of their own
 
 
 def test_where_every_site_is_exempted_nothing_depends_on_g() -> None:
-    asked = Rewrite.parse("dual", G=1, but=("M>=1: G=8",))
+    asked = Request.parse("dual", but=("M>=1: G=8",), open=True)
     form = closed_form(library.load("resnet18"), asked)
     assert (form.symbols, form.divisors) == ((), ())
-    assert form.at().macs == counts(library.load("resnet18"), asked)[0]
+    assert form.at().macs == counts(library.load("resnet18"), asked.at(1))[0]
 
 
 def test_the_derivative_is_what_differences_tend_to() -> None:
@@ -122,7 +121,7 @@ def test_beyond_the_knee_and_only_there_a_doubling_saves_less(
 def test_the_knee_of_a_network_is_found_by_trying(percent: int) -> None:
     network, asked = library.load("resnet50"), asked_for("dual", "default")
     form, share = closed_form(network, asked), Fraction(percent, 100)
-    macs = {g: counts(network, replace(asked, divisor=g))[0] for g in form.divisors}
+    macs = {g: counts(network, asked.at(g))[0] for g in form.divisors}
     knee = form.macs.knee(share, {})
     assert knee is not None
     for g in form.divisors[:-1]:
@@ -177,7 +176,7 @@ def test_the_python_functions_of_a_packaged_network_agree(kind: str, tmp_path: P
     points: list[dict[str, float]] = [
         dict.fromkeys(form.symbols, divisor) for divisor in form.divisors or (1,)
     ]
-    expected = [list(counts(network, replace(asked, divisor=d))) for d in form.divisors or (1,)]
+    expected = [list(counts(network, asked.at(d))) for d in form.divisors or (1,)]
     assert run_alone(tmp_path, form_python(form, "resnet50"), points) == expected
 
 
@@ -193,7 +192,7 @@ def test_the_guard_is_the_greatest_common_divisor_of_all_channels() -> None:
     for name, where in NETWORKS:
         network = library.load(name)
         form = closed_form(network, asked_for("dual", where))
-        rows = [row for row in profile(network, asked_for("dual", where)).rows if row.replaced]
+        rows = [row for row in profile(network, asked_for("dual", where, 1)).rows if row.replaced]
         shared = gcd(*(channels for row in rows for channels in (row.M or 0, row.N or 0)))
         assert [str(guard) for guard in form.guards] == [f"G divides {shared}"]
         assert form.divisors == tuple(n for n in range(1, shared + 1) if shared % n == 0)

@@ -15,7 +15,7 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.network.network import ACTIVATION, Network, Op, TensorSpec
 from dualcost.network.site import ConvSite
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import Replacement
 
 # --- a simulation: which byte is alive when
@@ -248,7 +248,7 @@ def test_the_peak_of_vgg16_is_that_of_its_second_convolution() -> None:
     # a second part has a map of its own: dual's 1×1 one of N channels, dsc's depthwise one of M
     for kind, parts in (("group", 1), ("dsc", 2), ("dual", 2)):
         G = 4 if KINDS[kind].letter else None
-        asked = Rewrite.parse(kind, G, None, "kernel>1 first=no")
+        asked = Request.parse(kind, G, None, "kernel>1 first=no")
         assert profile(net, asked).peak == (
             PeakAt(image + 2 * first, "features.2"),
             PeakAt(image + (1 + parts) * first, "features.2"),

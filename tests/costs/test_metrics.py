@@ -25,7 +25,7 @@ from dualcost.errors import ExitCode, UnknownNameError, UsageError
 from dualcost.gate import metrics as gated
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import budget
 from dualcost.views.listing import order
@@ -56,7 +56,7 @@ def test_names_keys_and_aliases_are_not_shared() -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_what_adds_up_is_the_sum_of_its_layers(network: str, convention: str) -> None:
-    rewrite = Rewrite.parse("dual", 4, where=NETWORKS[network], indivisible="keep")
+    rewrite = Request.parse("dual", 4, where=NETWORKS[network], indivisible="keep")
     found = profile(library.load(network), rewrite, CONVENTIONS[convention])
     for one in ADDED.values():
         assert sum(one.of_cost(row.before) for row in found.rows) == one.of(found.whole_before)
@@ -76,9 +76,9 @@ def test_what_does_not_add_up_is_said_to_be_so() -> None:
 def test_a_closed_form_has_the_value_of_the_profile(network: str, name: str) -> None:
     traced = library.load(network)
     where = "inverted-residual" if network == "mobilenet_v2" else "default"
-    form = closed_form(traced, Rewrite.parse("dual", 1, where=where))
+    form = closed_form(traced, Request.parse("dual", where=where, open=True))
     for G in form.divisors:
-        found = profile(traced, Rewrite.parse("dual", G, where=where))
+        found = profile(traced, Request.parse("dual", G, where=where))
         assert form.sum(name).at({"G": G}) == CLOSED[name].of(found.whole_after)
 
 

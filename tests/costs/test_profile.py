@@ -20,7 +20,7 @@ from dualcost.network.cost import Cost, convention
 from dualcost.network.network import Network, Parameter
 from dualcost.network.tracefile import SUFFIX
 from dualcost.render.rewrite import becomes
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 PACKAGED = [f"{origin}:{name}" for origin in library.ORIGINS for name in library.names(origin)]
 # Every sixth, and those with a trait of their own: shared heads, gates, 3-d, attention, aux heads.
@@ -51,10 +51,10 @@ def loaded(name: str) -> Network:
     return library.load(name)
 
 
-def asked(kind: str, where: str = "kernel>1 groups=1 transposed=no") -> Rewrite:
+def asked(kind: str, where: str = "kernel>1 groups=1 transposed=no") -> Request:
     letter = KINDS[kind].letter
     G, P = (4 if letter == one else None for one in "GP")
-    return Rewrite.parse(kind, G, P, where, indivisible="gcd")
+    return Request.parse(kind, G, P, where, indivisible="gcd")
 
 
 def added(costs: list[Cost]) -> tuple[int, ...]:
@@ -311,7 +311,7 @@ def test_a_row_says_what_ran() -> None:
 
 def test_a_replaced_row_stands_where_the_layer_ran() -> None:
     net = network(conv("a", site(3, 8)), conv("b", site(8, 8), 0), linear("head", 512, 10, 1))
-    found = profile(net, Rewrite.parse("dual", G=4))
+    found = profile(net, Request.parse("dual", G=4))
     assert [(row.path, becomes(row.becomes), row.divisor) for row in found.rows] == [
         ("a", "", 1),
         ("b", "dual G=4", 4),
@@ -327,9 +327,9 @@ def test_a_replaced_row_stands_where_the_layer_ran() -> None:
 def test_a_rewrite_that_cannot_be_carried_out_gives_no_profile() -> None:
     net = network(conv("a", site(3, 8)), conv("b", site(8, 8), 0))
     with pytest.raises(IndivisibleError, match="b: M=8 is not divisible by G=16"):
-        profile(net, Rewrite.parse("dual", G=16))
+        profile(net, Request.parse("dual", G=16))
     with pytest.raises(UsageError, match="nothing in hand-made matches"):
-        profile(net, Rewrite.parse("dual", G=4, where="kernel=5"))
+        profile(net, Request.parse("dual", G=4, where="kernel=5"))
 
 
 def test_a_network_without_ops_costs_nothing_and_has_no_ratio() -> None:

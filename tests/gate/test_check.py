@@ -19,7 +19,7 @@ from dualcost.gate import appraisal, survey
 from dualcost.gate.appraisal import Appraisal
 from dualcost.gate.config import read
 from dualcost.library import networks as library
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
@@ -75,7 +75,7 @@ def test_what_is_measured_is_what_profile_says(config: Path, command: Command) -
     locked(command)
     code, found = as_json(command)
     assert code == ExitCode.OK
-    after = profile(library.load("resnet18"), Rewrite.parse("dual", 4)).after
+    after = profile(library.load("resnet18"), Request.parse("dual", 4)).after
     metrics = found["models"][0]["snapshot"]["metrics"]
     assert (metrics["macs"], metrics["params"]) == (after.macs, after.params)
     layers = found["models"][0]["snapshot"]["layers"]

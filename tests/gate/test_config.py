@@ -11,6 +11,7 @@ from dualcost.errors import UnknownNameError, UsageError
 from dualcost.gate import config
 from dualcost.gate.config import Config
 from dualcost.gate.limit import ERROR, WARN
+from dualcost.rewrite.request import Request
 
 WHOLE = """\
 [tool.dualcost]
@@ -64,12 +65,9 @@ def test_all_that_can_be_said_is_read(tmp_path: Path) -> None:
     found = read(WHOLE, tmp_path)
     dual, plain = found.models
     assert found.baseline == tmp_path / "budgets/cost.lock"
-    assert (dual.name, dual.target, str(dual.rewrite)) == (
-        "dual",
-        "torchvision:resnet50",
-        "dual G=4",
-    )
     assert dual.rewrite is not None
+    assert (dual.name, dual.target) == ("dual", "torchvision:resnet50")
+    assert dual.rewrite.label == "dual G=4"
     assert [str(exemption) for exemption in dual.rewrite.exemptions] == ["path=layer4.*: keep"]
     assert [spec.word for spec in dual.inputs] == ["1x3x224x224"]
     assert {
@@ -229,4 +227,4 @@ def test_a_plan_says_what_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text('schema = 1\nkind = "dual"\nG = 8\n')
     text = '[models.a]\ntarget = "resnet18"\nplan = "plan.toml"\n'
     (model,) = read(text, tmp_path, "dualcost.toml").models
-    assert str(model.rewrite) == "dual G=8"
+    assert model.rewrite == Request.parse("dual:8")

@@ -15,7 +15,7 @@ from dualcost.errors import UsageError
 from dualcost.gate import metrics
 from dualcost.library import networks as library
 from dualcost.network.network import Network
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 NETWORKS = {  # and which sites of it are replaced
     "resnet18": "kernel>1 groups=1",
@@ -26,7 +26,7 @@ NETWORKS = {  # and which sites of it are replaced
 
 
 def rewritten(name: str) -> Profile:
-    asked = Rewrite.parse("dual", 4, indivisible="keep", where=NETWORKS[name])
+    asked = Request.parse("dual", 4, indivisible="keep", where=NETWORKS[name])
     return profile(library.load(name), asked)
 
 
@@ -50,7 +50,7 @@ def frozen(network: Network, every: int) -> Network:
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_what_is_frozen_and_replaced_is_trainable_afterwards(every: int) -> None:
     network = frozen(library.load("resnet18"), every)
-    asked = Rewrite.parse("dual", 4)
+    asked = Request.parse("dual", 4)
     found = profile(network, asked)
     replaced = {row.path for row in found.rows if row.replaced}
     # a replaced layer's own parameters go with it; all that is frozen besides stays

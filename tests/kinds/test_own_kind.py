@@ -14,7 +14,7 @@ from dualcost.kinds.look import OWN_LOOK
 from dualcost.library import networks as library
 from dualcost.render.rewrite import becomes
 from dualcost.render.roofline.figure import roofline_figure
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.views.roofline import roofline
 
 
@@ -32,7 +32,7 @@ def test_the_same_recipe_has_the_same_costs() -> None:
 def test_a_kind_of_ones_own_has_a_look_in_figures_that_no_other_has() -> None:
     from matplotlib.colors import to_hex
 
-    rewrite = Rewrite.parse(MIXED, G=4)
+    rewrite = Request.parse(MIXED, G=4)
     placed = roofline(library.load("resnet18"), linear_calibration(), rewrite)
     (axes,) = roofline_figure(placed).axes
     faces = [np.asarray(marks.get_facecolor(), dtype=float)[0] for marks in axes.collections]

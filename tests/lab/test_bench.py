@@ -32,6 +32,7 @@ from dualcost.lab.measurement import BETWEEN
 from dualcost.lab.race import EAGER, GRAPH, Contender, Variant, field_of
 from dualcost.library.networks import specs
 from dualcost.nn.here import here
+from dualcost.rewrite.request import Request
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
@@ -307,7 +308,7 @@ def test_only_layers_after_which_time_has_passed_stamp_unless_all_are_asked_for(
 
 def test_a_mode_whose_first_or_control_does_not_run_is_left_out() -> None:
     plain = Contender("zoo:net", ())
-    dual = replace(plain, variant=Variant.parse("dual:4"))
+    dual = replace(plain, variant=Variant(Request.parse("dual:4")))
     lanes = [
         Lane(one, nn.Identity(), lambda: None, 1) for one in field_of([plain, dual], [EAGER, GRAPH])
     ]

@@ -29,7 +29,7 @@ from dualcost.latency.workload import workload
 from dualcost.library import networks as library
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.lowering import executed
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import rewrite
 
 pytestmark = pytest.mark.usefixtures("warm_python")
@@ -212,7 +212,7 @@ def made_up(what: Any) -> Iterator[Step]:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> None:
     def hear(network: Any, variant: Variant, *_: Any) -> Any:
-        asked = variant.rewrite()
+        asked = variant.request
         assert asked is not None
         return MACHINE, [tuple(made_up(network)), tuple(made_up(rewrite(network, asked)))]
 
@@ -230,7 +230,7 @@ def stored(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("conv", ["dual", "group", "het"])
 def test_the_alternatives_are_those_of_a_search_by_hand(conv: str) -> None:
     network, known = library.load("vgg11"), linear_calibration()
-    found = inquiry.explain(network, Variant(conv, 16), known)
+    found = inquiry.explain(network, Variant(Request.parse(f"{conv}:16")), known)
     share = _share(network, conv, known)
     assert any(layer.better for layer in found.layers)
     for explained in found.layers:
@@ -249,7 +249,7 @@ def test_the_alternatives_are_those_of_a_search_by_hand(conv: str) -> None:
 
 
 def _share(network: Any, conv: str, known: Calibration) -> float:
-    rewritten = rewrite(network, Rewrite(KINDS[conv], 16))
+    rewritten = rewrite(network, Request(KINDS[conv], 16))
     return cold_share(sum(workload(one.op).weights for one in executed(rewritten)), known.machine)
 
 

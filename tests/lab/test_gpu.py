@@ -25,7 +25,7 @@ from dualcost.nn import DualConv2d
 from dualcost.nn.convert.convert import convert
 from dualcost.nn.fuse.fuse import fuse
 from dualcost.paper.tables import printed_rows
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -178,7 +178,7 @@ def test_a_model_is_converted_and_fused_on_its_gpu() -> None:
         nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
     ).cuda().eval()  # fmt: skip
     spec = TensorSpec.parse("2x3x24x24")
-    converted = convert(model, Rewrite.parse("dual", G=4), [spec])
+    converted = convert(model, Request.parse("dual", G=4), [spec])
     assert any(isinstance(module, DualConv2d) for module in converted.modules())
     image = torch.randn(spec.shape, device="cuda")
     for by in ("measured", "macs"):

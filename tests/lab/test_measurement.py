@@ -27,6 +27,7 @@ from dualcost.lab.measurement import (
 )
 from dualcost.lab.race import EAGER, GRAPH, Conditions, Race, Variant, field_of
 from dualcost.latency.machine import Machine
+from dualcost.rewrite.request import Request
 
 
 def disturbed(
@@ -185,7 +186,7 @@ def test_each_mode_is_compared_to_its_own_first() -> None:
 
 
 def test_the_field_of_a_race_has_a_control_for_each_mode() -> None:
-    plain, dual = contender(), replace(contender(), variant=Variant.parse("dual:4"))
+    plain, dual = contender(), replace(contender(), variant=Variant(Request.parse("dual:4")))
     field = [*field_of([plain, dual], Conditions(device="cuda").modes)]
     assert [(str(one.variant), one.mode, one.control) for one in field] == [
         ("as it is", EAGER, False), ("dual G=4", EAGER, False), ("as it is", EAGER, True),
@@ -215,7 +216,7 @@ def test_forwards_that_take_different_paths_are_timed_as_a_whole() -> None:
 def test_the_race_survives_its_way_to_the_measuring_process() -> None:
     import json
 
-    variant = Variant.parse("dual:4", where="kernel=3", but=("M<=32: G=8",))
+    variant = Variant(Request.parse("dual:4@kernel=3;M<=32: G=8"))
     race = Race(
         (contender(), replace(contender(), variant=variant)),
         Conditions(threads=2, dtype="bfloat16", channels_last=True),
@@ -224,24 +225,6 @@ def test_the_race_survives_its_way_to_the_measuring_process() -> None:
         by_layer=True,
     )
     assert Race.from_json(json.loads(json.dumps(race.to_json()))) == race
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("dual", "dual needs its G"),
-        ("het", "het needs its P"),
-        ("dual:x", "'dual:x' is not a variant"),
-        ("dual:", "'dual:' is not a variant"),
-        ("dsc:4", "dsc takes no number"),
-        ("duel:4", "no kind of convolution is called 'duel'"),
-        ("dual:0", "G=0 is not positive"),
-    ],
-)
-def test_a_variant_that_cannot_be_read_is_named(text: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message) as raised:
-        Variant.parse(text)
-    assert raised.value.hint
 
 
 def test_a_race_refuses_what_cannot_be_measured() -> None:

@@ -30,7 +30,7 @@ def measured(race: Race) -> Any:
     runs = []
     for contender in race.contenders:
         network = library.load(contender.model)
-        asked = contender.variant.rewrite()
+        asked = contender.variant.request
         found = estimate(
             rewrite(network, asked) if asked else network,
             linear_calibration(machine=here()),  # its caches say where weights come from

@@ -51,7 +51,7 @@ from dualcost.library import networks as library
 from dualcost.network.network import Op
 from dualcost.render.profile.json import as_dict, profile_json
 from dualcost.rewrite.lowering import executed
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import rewrite
 from dualcost.views.listing import listing
 
@@ -101,7 +101,7 @@ def test_every_module_without_others_in_it_is_called_once(calibration: Calibrati
 
 def test_a_recipe_is_one_layer(calibration: Calibration) -> None:
     network = library.load("resnet18")
-    rewritten = rewrite(network, Rewrite.parse("dual", G=4))
+    rewritten = rewrite(network, Request.parse("dual", G=4))
     before, after = estimate(network, calibration), estimate(rewritten, calibration)
     assert sum(op.call for op in before.ops) == sum(op.call for op in after.ops)
     # each replaced convolution became a grouped one, a pointwise one and an addition
@@ -113,7 +113,7 @@ def test_a_recipe_is_one_layer(calibration: Calibration) -> None:
 def test_the_rows_of_a_profile_add_up_to_the_total(
     conv: str, name: str, calibration: Calibration
 ) -> None:
-    asked = Rewrite(KINDS[conv], 4 if KINDS[conv].letter else 1)
+    asked = Request(KINDS[conv], 4 if KINDS[conv].letter else 1)
     network = library.load(name)
     result = timed(profile(network, asked), network, calibration)
     assert result.latency is not None
@@ -134,7 +134,7 @@ def test_the_rows_of_a_profile_add_up_to_the_total(
 
 def test_a_replaced_block_takes_the_time_of_what_stands_for_it(calibration: Calibration) -> None:
     network = library.load("mobilenet_v2")
-    asked = Rewrite.parse("dual", G=8, where="inverted-residual")
+    asked = Request.parse("dual", G=8, where="inverted-residual")
     result = timed(profile(network, asked), network, calibration)
     removed = [row for row in result.rows if row.becomes == REMOVED]
     assert removed and all(row.time == Timing() for row in removed)

@@ -9,7 +9,7 @@ from dualcost.costs.profile import profile
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, UNIT, UNIT_WITH_OPERATIONS, convention
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 SAMPLE = [
     "resnet18",
@@ -68,7 +68,7 @@ def test_the_additions_of_a_recipe_count_under_all_alone(kind: str, sums: int, b
     net = network(conv("a", site(3, 8)), conv("b", site(8, 16, stride=2, bias=bias), 0))
     letter = KINDS[kind].letter
     G, P = (4 if letter == one else None for one in "GP")
-    asked = Rewrite.parse(kind, G, P)
+    asked = Request.parse(kind, G, P)
     result = 16 * 4 * 4
     for name in CONVENTIONS:
         found = profile(net, asked, convention(name))
@@ -76,5 +76,5 @@ def test_the_additions_of_a_recipe_count_under_all_alone(kind: str, sums: int, b
         expected = (sums + bias) * result if name == "all" else 0
         assert found.after.operations == expected
         assert [row.after.operations for row in found.rows if row.replaced] == [expected]
-    dropped = profile(net, Rewrite.parse(kind, G, P, bias="drop"), convention("all"))
+    dropped = profile(net, Request.parse(kind, G, P, bias="drop"), convention("all"))
     assert dropped.after.operations == sums * result

@@ -78,7 +78,7 @@ def test_what_is_raced_is_the_rewrite_of_the_row_and_het_in_both_forms() -> None
         assert one.network in library.names("zoo")
         assert one.entries[0].variant == Variant()
         for entry in one.entries:
-            assert entry.variant.rewrite() == entry.row.rewrite
+            assert entry.variant.request == entry.row.rewrite
             assert entry.row.network == one.network
             raced_rows.append((entry.row.id, entry.implementation))
     known = [row for row in printed_rows() if row.table in ALL_TABLES and not row.quoted]

@@ -7,7 +7,7 @@ import pytest
 from dualcost.kinds.kinds import KINDS
 from dualcost.library import networks as library
 from dualcost.rewrite.lowering import executed
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import rewrite
 
 
@@ -16,7 +16,7 @@ from dualcost.rewrite.rewrite import rewrite
 def test_the_executed_macs_are_those_of_the_rewrite(name: str, conv: str) -> None:
     network = library.load(name)
     kind = KINDS[conv]
-    rewritten = rewrite(network, Rewrite(kind, 4 if kind.letter else 1))
+    rewritten = rewrite(network, Request(kind, 4 if kind.letter else 1))
     gone = {index for one in rewritten.replacements for index in one.ops}
     kept = sum(op.macs for index, op in enumerate(network.ops) if index not in gone)
     new = sum(one.cost.macs for one in rewritten.replacements)
@@ -32,7 +32,7 @@ def test_a_network_as_it_is_runs_its_own_ops() -> None:
 @pytest.mark.parametrize("bias", ["keep", "drop"])
 def test_a_recipe_has_the_bias_of_what_it_replaces_unless_it_is_dropped(bias: str) -> None:
     network = library.load("vgg11")  # its convolutions have biases
-    rewritten = rewrite(network, Rewrite.parse("dual", G=4, bias=bias))
+    rewritten = rewrite(network, Request.parse("dual", G=4, bias=bias))
     replaced = {one.ops[-1] for one in rewritten.replacements}
     grouped = [
         one.op.site

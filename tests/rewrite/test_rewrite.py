@@ -32,7 +32,7 @@ from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import Cost
 from dualcost.render.rewrite import why
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import Indivisible, Rewrite
+from dualcost.rewrite.request import Indivisible, Request
 from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 
@@ -286,14 +286,14 @@ def test_the_words_of_a_user_are_checked_one_by_one() -> None:
     with pytest.raises(UnknownNameError, match="no kind of convolution is called 'duel'"):
         asked("duel")
     with pytest.raises(UsageError, match="het needs P"):
-        Rewrite.parse("het")
+        Request.parse("het")
     with pytest.raises(UsageError, match="bias 'none' is not known") as refused:
         asked(bias="none")
     assert refused.value.hint == "one of keep, drop"
-    assert str(asked()) == "dual G=16"
+    assert str(asked()) == "dual:G=16"
     assert str(asked("dsc")) == "dsc"
     with pytest.raises(UsageError) as refused:
-        Rewrite(KINDS["dual"], 0)
+        Request(KINDS["dual"], 0)
     assert refused.value.message == "dual G=0 is not positive"
     assert refused.value.hint == "give 1, 2, 4, …"
 
@@ -310,9 +310,9 @@ def test_the_words_of_a_user_are_checked_one_by_one() -> None:
 def test_a_rewrite_says_the_words_that_make_it_and_not_those_that_are_assumed(
     words: dict[str, Any],
 ) -> None:
-    made = Rewrite.parse(**words)
+    made = Request.parse(**words)
     assert made.words() == words
-    assert Rewrite.parse(**made.words()) == made
+    assert Request.parse(**made.words()) == made
 
 
 def test_a_bias_is_kept_where_there_was_one_or_dropped() -> None:

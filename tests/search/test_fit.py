@@ -33,7 +33,7 @@ from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import Cost
 from dualcost.network.network import Network
 from dualcost.rewrite import plan
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rule import Rule
 from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import LATENCY, NAMES, Latency, budget, budgets
@@ -74,7 +74,7 @@ def all_plans(
         by_owner = dict(zip(names, picked, strict=True))
         words = {path: by_owner[owner] for path, owner in owners.items()}
         but = tuple(f"path={path}: {word}" for path, word in words.items())
-        asked = Rewrite.parse("standard", where=rule, but=but)
+        asked = Request.parse("standard", where=rule, but=but)
         try:
             found = profile(net, None if set(picked) == {"keep"} else asked)
         except UsageError:  # a number does not divide
@@ -200,7 +200,7 @@ def assert_compared_with_uniform(
 
 def takes(net: Network, path: str, change: str) -> bool:
     try:
-        profile(net, Rewrite.parse("standard", where=f"path={path}", but=(f"M>0: {change}",)))
+        profile(net, Request.parse("standard", where=f"path={path}", but=(f"M>0: {change}",)))
     except UsageError:
         return False
     return True
@@ -286,7 +286,7 @@ def test_a_path_that_a_rule_has_no_words_for_is_named_all_the_same() -> None:
         dual = Choice(KINDS["dual"], 4)
         asked = known.plan([dual if other is group else None for other in known.groups])
         assert asked is not None
-        same = Rewrite.parse("dual", G=4, where=ANY, but=tuple(map(str, asked.exemptions)))
+        same = Request.parse("dual", G=4, where=ANY, but=tuple(map(str, asked.exemptions)))
         assert [row.path for row in profile(net, same).rows if row.replaced] == list(group.paths)
 
 
@@ -295,7 +295,7 @@ def test_a_block_is_one_choice() -> None:
     net = network(*ops, blocks=find_blocks(ops, {}))
     rule = Rule.parse("block=inverted-residual")
     (group,) = choices(net, [Choice(KINDS["dual"], 4)], rule).groups
-    asked = Rewrite.parse("dual", G=4, where=str(rule))
+    asked = Request.parse("dual", G=4, where=str(rule))
     saved = profile(net, asked)
     (change,) = group.changes.values()
     assert change.params == saved.after.params - saved.before.params
@@ -356,7 +356,7 @@ def test_a_mixed_plan_is_no_worse_than_any_uniform_one(
     assert found.profile.after == profile(net, found.rewrite).after
     best = None
     for power in range(1, 11):
-        asked = Rewrite.parse("dual", G=2**power, where=where, indivisible="keep")
+        asked = Request.parse("dual", G=2**power, where=where, indivisible="keep")
         try:
             one = profile(net, asked)
         except UsageError:
@@ -390,7 +390,7 @@ def test_a_saved_plan_gives_the_same_integers_to_a_profile(command: Command) -> 
         "params": after["params"],
         "macs": after["macs"],
     }
-    assert plan.read("plan.toml") == Rewrite.parse(**words_of(said["rewrite"]))
+    assert plan.read("plan.toml") == Request.parse(**words_of(said["rewrite"]))
     changed = [layer for layer in said["layers"] if layer["becomes"]]
     saved = sum(layer["before"]["params"] - layer["after"]["params"] for layer in changed)
     assert saved == 11_689_512 - after["params"] == said["worth"]

@@ -21,7 +21,7 @@ from dualcost.errors import DualcostError, ExitCode, IndivisibleError, UsageErro
 from dualcost.library import networks as library
 from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.trace.symbolic import symbolic_trace
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.search.constraint import Constraint, parsed
 from dualcost.search.solve import solve_divisor, solve_size
 from dualcost.units import Unit, parse_percent, parse_quantity
@@ -34,7 +34,7 @@ def tried(network: Network, kind: str, **words: Any) -> dict[int, Profile]:
     for divisor in range(1, 600):
         try:
             number: dict[str, Any] = {letter: divisor}
-            asked = Rewrite.parse(kind, **number, **words)
+            asked = Request.parse(kind, **number, **words)
             found[divisor] = profile(network, asked)
         except IndivisibleError:
             continue
@@ -57,7 +57,7 @@ def test_the_smallest_divisor_is_the_first_that_trying_finds(
     all_tried = tried(network, kind, **words)
     costs = [(p.after.macs, p.after.params, p.peak[1].nbytes) for p in all_tried.values()]
     letter: dict[str, Any] = {"P" if kind == "het" else "G": 1}
-    asked = Rewrite.parse(kind, **letter, **words)
+    asked = Request.parse(kind, **letter, **words)
     # limits at, just under and between what the values give
     for macs in {m + d for m, _, _ in costs[::2] for d in (-1, 0)}:
         for params in {costs[1][1], costs[-1][1] - 1, costs[0][1]}:
@@ -86,7 +86,7 @@ def test_with_another_policy_all_divisors_of_some_site_are_tried(policy: str) ->
     values = {}
     for divisor in range(1, 321):
         try:
-            asked = Rewrite.parse("dual", G=divisor, **words)
+            asked = Request.parse("dual", G=divisor, **words)
             values[divisor] = profile(network, asked).after.macs
         except DualcostError:  # keep replaces nothing, or the fallback does not divide either
             continue
@@ -98,7 +98,7 @@ def test_with_another_policy_all_divisors_of_some_site_are_tried(policy: str) ->
 
 
 def test_every_metric_can_be_limited_from_both_sides() -> None:
-    network, asked = library.load("resnet18"), Rewrite.parse("dual", G=1)
+    network, asked = library.load("resnet18"), Request.parse("dual", G=1)
     all_tried = tried(network, "dual")
     for name, metric in EXACT.items():
         values = {divisor: metric.of(found.whole_after) for divisor, found in all_tried.items()}
@@ -121,7 +121,7 @@ def test_the_real_bound_is_where_the_closed_form_meets_the_limit() -> None:
 
 
 def test_the_nearest_miss_is_the_one_that_misses_by_the_smallest_share() -> None:
-    network, asked = library.load("resnet18"), Rewrite.parse("dual", G=1)
+    network, asked = library.load("resnet18"), Request.parse("dual", G=1)
     limits = parsed(["macs <= 900M", "params >= 9M"])
     found = solve_divisor(network, asked, limits)
     misses = {
@@ -159,8 +159,7 @@ IMAGE = TensorSpec((1, 3, 40, 40))
 FORMS = {
     variable: closed_form(
         symbolic_trace(model(), [IMAGE], symbols=names),
-        Rewrite.parse("dual", G=4),
-        free=False,
+        Request.parse("dual", G=4),
     )
     for variable, names in SIZES.items()
 }
@@ -202,7 +201,7 @@ def test_the_largest_size_of_a_network_is_confirmed_by_tracing_it() -> None:
     form = FORMS["resolution"]
     found = solve_size(form, parsed(["macs <= 500K"]), "resolution")
     assert found.value is not None
-    asked = Rewrite.parse("dual", G=4)
+    asked = Request.parse("dual", G=4)
     for size, fits in ((found.value, True), (found.value + 1, False)):
         network = trace(model(), [TensorSpec((1, 3, size, size))])
         assert (profile(network, asked).after.macs <= 500_000) == fits

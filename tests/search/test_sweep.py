@@ -24,12 +24,12 @@ from dualcost.library import networks as library
 from dualcost.network.network import Network, TensorSpec
 from dualcost.paper.sweep import paper_ways
 from dualcost.paper.tables import printed_rows
-from dualcost.rewrite.request import POLICIES
+from dualcost.rewrite.request import POLICIES, Request
 from dualcost.search.sweep import curve
 from dualcost.search.sweep.arrays import sweep
 from dualcost.search.sweep.curve import Curve
 from dualcost.search.sweep.rows import DONE, FAILED, UNFIT, Point, Replacing, Swept, fronts
-from dualcost.search.sweep.study import Study, plan, run
+from dualcost.search.sweep.study import Series, Study, plan, run
 from dualcost.units import span
 
 DIVISORS = (*range(1, 13), 16, 24, 32, 40, 48, 64, 128, 1024)
@@ -84,7 +84,7 @@ def check_against_profiles(
     masked = np.ma.getmaskarray(found.macs)
     fitting = 0
     for index, (name, divisor) in enumerate(zip(found.kind, found.divisor, strict=True)):
-        asked = way.rewrite(str(name), int(divisor))
+        asked = way.request(str(name)).at(int(divisor))
         try:
             wanted = profile(traced, asked)
         except UsageError:
@@ -167,13 +167,13 @@ def test_a_million_points_take_one_profile_for_each_set_of_replaced_sites(
 
     monkeypatch.setattr(curve, "profile", counting)
     divisors = np.random.default_rng(0).integers(1, 10**6, 10**6)
-    line = Curve(traced, Replacing(indivisible="gcd").rewrite("dual", 1))
+    line = Curve(traced, Replacing(indivisible="gcd").request("dual"))
     replaced, found = line.over(divisors)
     assert len(calls) == 1
     assert not found["macs"].mask.any()
     assert not replaced.mask.any()
     for index in range(0, 10**6, 99_991):
-        wanted = profile(traced, replace(line.asked, divisor=int(divisors[index]))).after
+        wanted = profile(traced, line.asked.at(int(divisors[index]))).after
         assert (found["macs"][index], found["params"][index]) == (wanted.macs, wanted.params)
 
 
@@ -213,7 +213,7 @@ def test_latencies_are_those_of_profiles() -> None:
     studies = plan(["mobilenetv2-cifar"], G=DIVISORS, ways=[way])
     for row in run(studies, library.load, calibration=calibration):
         conv = row.point.conv
-        asked = way.rewrite(conv, row.point.G or row.point.P or 1) if conv else None
+        asked = way.request(conv).at(row.point.G or row.point.P or 1) if conv else None
         predicted = timed(profile(traced, asked), traced, calibration).latency
         assert predicted is not None
         assert row.latency_s == predicted.after.seconds
@@ -242,7 +242,7 @@ def test_without_a_model_the_costs_of_tables_v_and_vi_come_out() -> None:
     for printed in printed_rows():
         if printed.dataset != "imagenet" or printed.rewrite is None:
             continue
-        row = rows[f"zoo:{printed.network}", str(printed.rewrite)]
+        row = rows[f"zoo:{printed.network}", printed.rewrite.label]
         for value, said, note in (
             (row.macs, printed.flops, printed.flops_note),
             (row.params, printed.params, printed.params_note),
@@ -410,7 +410,10 @@ def test_every_kind_of_row_can_be_told_apart_by_its_point() -> None:
 
 
 def test_a_study_makes_its_points_only_as_they_are_needed() -> None:
-    study = Study("alexnet", "", None, "torch", (Replacing(),), {"dual": tuple(range(1, 10**6))})
+    numbers = tuple(range(1, 10**6))
+    study = Study(
+        "alexnet", "", None, "torch", (Series(Request.parse("dual", open=True), numbers),)
+    )
     assert len(study) == 10**6
     assert next(study.points())[0] == Point(
         "alexnet", conv="dual", G=1, where="default", indivisible="refuse", bias="keep"

@@ -12,18 +12,18 @@ from dualcost.costs.profile import profile
 from dualcost.kinds.kinds import KINDS
 from dualcost.network.expression import symbol
 from dualcost.network.network import Network
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 B, G, H, W = map(symbol, "BGHW")
 
 
-def asked_for(kind: str, where: str, divisor: int = 1) -> Rewrite:
-    letter = KINDS[kind].letter
-    G, P = (divisor if letter == one else None for one in "GP")
-    return Rewrite.parse(kind, G, P, where=where)
+def asked_for(kind: str, where: str, divisor: int | None = None) -> Request:
+    """A request whose G or P is open, or this number."""
+    request = Request.parse(kind, where=where, open=True)
+    return request.at(divisor or 1) if divisor or not KINDS[kind].letter else request
 
 
-def counts(network: Network, asked: Rewrite | None) -> tuple[int, int]:
+def counts(network: Network, asked: Request | None) -> tuple[int, int]:
     after = profile(network, asked).after
     return after.macs, after.params
 

@@ -26,7 +26,7 @@ from dualcost.network.network import (
     TensorSpec,
 )
 from dualcost.network.site import ConvSite
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import Rewritten
 
 # Shared machines pause now and then: time says nothing about a property.
@@ -251,12 +251,12 @@ def elements(*shapes: tuple[int, ...]) -> int:
     return sum(prod(shape) for shape in shapes)
 
 
-def asked(conv: str = "dual", number: int = 16, **words: Any) -> Rewrite:
+def asked(conv: str = "dual", number: int = 16, **words: Any) -> Request:
     """Dual with G=16, unless words say otherwise; `number` is G or P, whichever the kind takes."""
     made_of = KINDS.get(conv)
     if made_of and made_of.letter:
         words = {made_of.letter: number, **words}
-    return Rewrite.parse(conv, **words)
+    return Request.parse(conv, **words)
 
 
 def replaced(found: Rewritten) -> dict[str, int]:

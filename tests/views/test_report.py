@@ -32,7 +32,7 @@ from dualcost.render.html.layers import label
 from dualcost.render.html.page import network_page
 from dualcost.render.html.summary import bars
 from dualcost.render.html.template import SCRIPTS
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.views.listing import MORE
 from dualcost.views.report import report
 from dualcost.views.substitution import substitutions
@@ -55,7 +55,7 @@ REWRITES = [
 
 
 def as_it_is(name: str, **words: Any) -> Profile:
-    return profile(library.load(name), Rewrite.parse(**words) if words else None)
+    return profile(library.load(name), Request.parse(**words) if words else None)
 
 
 def total(branches: Any) -> tuple[Cost, Cost]:
@@ -272,7 +272,7 @@ def parsed(page: str) -> Elements:
     return found
 
 
-def page_of(found: Network, rewrite: Rewrite | None = None, **words: Any) -> str:
+def page_of(found: Network, rewrite: Request | None = None, **words: Any) -> str:
     return network_page(report(found, rewrite, **words), "dualcost report hand-made")
 
 
@@ -325,7 +325,7 @@ def test_pages_are_small_well_formed_and_the_same_every_time(
     name: str, words: dict[str, Any]
 ) -> None:
     loaded = library.load(name)
-    rewrite = Rewrite.parse(**words) if words else None
+    rewrite = Request.parse(**words) if words else None
     page = page_of(loaded, rewrite, calibration=CALIBRATION)
     assert page == page_of(loaded, rewrite, calibration=CALIBRATION)
     assert len(page.encode()) < 600_000

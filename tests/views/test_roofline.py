@@ -22,7 +22,7 @@ from dualcost.library import networks as library
 from dualcost.network.network import Network
 from dualcost.render.figure import drawing
 from dualcost.render.roofline.figure import roofline_figure
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.views.roofline import Roof, folded, roofline
 
 CALIBRATION = linear_calibration()
@@ -44,7 +44,7 @@ def stored(tmp_path: Path) -> Path:
     ],
 )
 def test_points_are_the_numbers_of_the_profile(name: str, words: dict[str, object]) -> None:
-    asked = Rewrite.parse(**words)  # type: ignore[arg-type]  # of each its own
+    asked = Request.parse(**words)  # type: ignore[arg-type]  # of each its own
     network = library.load(name)
     found = roofline(network, CALIBRATION, asked)
     result = timed(profile(network, asked), network, CALIBRATION)
@@ -63,7 +63,7 @@ def test_points_are_the_numbers_of_the_profile(name: str, words: dict[str, objec
 
 
 def test_what_is_not_replaced_stays_where_it_is() -> None:
-    found = roofline(library.load("resnet18"), CALIBRATION, Rewrite.parse("dual", G=4))
+    found = roofline(library.load("resnet18"), CALIBRATION, Request.parse("dual", G=4))
     for layer in found.layers:
         assert (layer.before.flops == layer.after.flops) == (not layer.replaced)
         assert layer.replaced or layer.before.traffic == layer.after.traffic
@@ -89,14 +89,14 @@ def test_the_peaks_are_those_of_the_calibration_in_flops() -> None:
 
 
 def test_layers_that_repeat_are_drawn_once_and_counted() -> None:
-    found = roofline(library.load("vgg16"), CALIBRATION, Rewrite.parse("dual", G=4))
+    found = roofline(library.load("vgg16"), CALIBRATION, Request.parse("dual", G=4))
     spots = folded(found.layers)
     assert sum(count for _, count in spots) == len(found.layers)
     assert len({(one.before, one.after) for one, _ in spots}) == len(spots) < len(found.layers)
 
 
 def test_the_figure_has_a_mark_at_every_point_in_the_colour_of_its_side() -> None:
-    found = roofline(library.load("vgg16"), CALIBRATION, Rewrite.parse("dual", G=4))
+    found = roofline(library.load("vgg16"), CALIBRATION, Request.parse("dual", G=4))
     with drawing():
         (axes,) = roofline_figure(found).axes
     from matplotlib.colors import to_hex

@@ -15,14 +15,14 @@ from dualcost.network.cost import CONVENTIONS, Cost
 from dualcost.render.profile.columns import place
 from dualcost.render.profile.layers import label
 from dualcost.render.rewrite import becomes
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.views.listing import FOLDED, MORE, SORTS, counts, listing
 from dualcost.views.tree import LINES, OWN, Entry, folded, module_tree, outline
 
 NETWORKS = ("resnet50", "vit_b_16", "mobilenet_v2", "densenet121", "swin_t", "zoo:yolov3-voc")
 
 
-def profiled(name: str, asked: Rewrite | None = None, convention: str = "torch") -> Profile:
+def profiled(name: str, asked: Request | None = None, convention: str = "torch") -> Profile:
     return profile(library.load(name), asked, CONVENTIONS[convention])
 
 
@@ -77,7 +77,7 @@ def test_what_stands_below_a_module_adds_up_to_it(name: str, depth: int) -> None
 
 
 def test_what_is_replaced_adds_up_before_and_after() -> None:
-    result = profiled("mobilenet_v2", Rewrite.parse("dual", 8, where="inverted-residual"))
+    result = profiled("mobilenet_v2", Request.parse("dual", 8, where="inverted-residual"))
     for depth in (1, 2, 3, 4):
         check(result.rows, outline(result, depth).entries)
     (whole,) = outline(result, 0).entries
@@ -165,7 +165,7 @@ def test_a_network_without_modules_is_cut_where_it_would_be_too_long() -> None:
 
 
 def test_a_rest_counts_what_is_replaced_in_modules_too() -> None:
-    result = profiled("resnet50", Rewrite.parse("dual", 4))
+    result = profiled("resnet50", Request.parse("dual", 4))
     rows = [one.row for one in outline(result, 1, top=3).entries]
     rests = {becomes(row.becomes) for row in rows if row.group == MORE}
     # conv1, bn1 and layer1 with three blocks are shown; 16 sites in all

@@ -144,18 +144,24 @@ def bench(
     from dualcost.lab import bench as contest
     from dualcost.lab.race import Conditions, Variant, variants
     from dualcost.network.network import TensorSpec
+    from dualcost.rewrite.request import Request
     from dualcost.units import parse_duration, parse_percent
 
     planned = None
     if plan or not conv:
         planned = options.asked(None, None, None, where, but, indivisible, bias, plan=plan)
-    words = {"where": where, "but": tuple(but or ()), "indivisible": indivisible, "bias": bias}
+    requests = [
+        Request.parse(
+            text, where=where, indivisible=indivisible, bias=bias, but=but or (), own_first=True
+        )
+        for text in conv or ()
+    ]
     conditions = Conditions(device.value, threads, dtype.value, channels_last, compile)
     race = contest.race(
         models,
         [
-            *variants(conv or (), [one.value for one in het or ()], **words),
-            *([Variant.of(planned)] if planned else []),
+            *variants(requests, [one.value for one in het or ()]),
+            *([Variant(planned)] if planned else []),
         ],
         conditions,
         inputs=tuple(TensorSpec.parse(text) for text in input or ()),

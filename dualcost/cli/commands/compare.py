@@ -13,8 +13,10 @@ from dualcost.costs.metrics import BY_LAYER, metric
 from dualcost.errors import UsageError
 
 if TYPE_CHECKING:
-    from dualcost.views.side import Asked, Contender
+    from dualcost.rewrite.subject import Subject
+    from dualcost.views.side import Contender
 
+REPORT = ".json"
 EXAMPLES = (
     ("dualcost compare resnet50 resnet50+dual:G=4 --changed", "what a rewrite changes"),
     (
@@ -82,15 +84,13 @@ def compare(
     Every change is against the first one. --input, --batch, --where and the like hold for all.
     """
     from dualcost.views.alignment import align, shown
-    from dualcost.views.side import Asked
 
     usual = ("macs", "params") if len(contenders) == 2 else ("macs",)
     metrics = [metric(name, BY_LAYER, "metric of layers") for name in ([by] if by else usual)]
     if len(contenders) < 2:
         raise UsageError("there is nothing to compare with", "name two or more")
-    asked = [Asked.parse(text) for text in contenders]
-    words = (where, indivisible, bias, tuple(but or ()))
-    sides = [contender(one, words, input, batch, convention) for one in asked]
+    asked = [subject(text, where, indivisible, bias, but) for text in contenders]
+    sides = [contender(one, input, batch, convention) for one in asked]
     alignment = align(sides)
     as_json = json or (output is not None and output.suffix == ".json")
     lines = shown(alignment, sort, top, changed, BY_LAYER.values() if as_json else metrics)
@@ -103,23 +103,29 @@ def compare(
         deliver(as_text(lambda width: alignment_table(alignment, lines, metrics), output), output)
 
 
+def subject(text: str, where: str, indivisible: str, bias: str, but: list[str] | None) -> Subject:
+    """One side, its words read; a report stands alone."""
+    from dualcost.rewrite.subject import Subject
+
+    if text.endswith(REPORT):
+        return Subject(text)
+    return Subject.parse(
+        text, where=where, indivisible=indivisible, bias=bias, but=but or (), several=True
+    )
+
+
 def contender(
-    asked: Asked,
-    words: tuple[str, str, str, tuple[str, ...]],
-    input: list[str] | None,
-    batch: int | None,
-    convention: str,
+    asked: Subject, input: list[str] | None, batch: int | None, convention: str
 ) -> Contender:
-    """One side, loaded and costed; `words` are where, indivisible, bias and exceptions."""
+    """One side, loaded and costed."""
     from dualcost.costs.profile import profile
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
     from dualcost.network.network import TensorSpec
     from dualcost.views.side import of_profile, read
 
-    if not asked.model:
-        return read(Path(asked.text))
-    rewrite = asked.rewrite(*words)
+    if asked.model.endswith(REPORT):
+        return read(Path(asked.model))
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(asked.model, specs, batch, announce)
-    return of_profile(asked.text, profile(network, rewrite, named_convention(convention)))
+    return of_profile(asked.text, profile(network, asked.request, named_convention(convention)))

@@ -101,8 +101,7 @@ def explain(
         raise UsageError("--budget says how long to measure", "add --measure")
     budget_s = parse_duration(budget or BUDGET) if measure else 0.0
     known, unpredicted = _calibration(calibration, any_machine)
-    number = groups if groups is not None else parts
-    variant = Variant(conv, number, where, tuple(but or ()), indivisible, bias)
+    variant = Variant(asked)
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(model, specs, batch, announce)
     with _watching(measure) as watch:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dualcost.costs.profile import Profile
     from dualcost.latency.calibration import Calibration
     from dualcost.network.network import Network
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.request import Request
 
 EXAMPLES = (
     (
@@ -169,7 +169,7 @@ def _by_ending(output: Path | None) -> Format:
     return endings.get(output.suffix, Format.TABLE) if output else Format.TABLE
 
 
-def _explain(network: Network, asked: Rewrite, output: Path | None) -> None:
+def _explain(network: Network, asked: Request, output: Path | None) -> None:
     from dualcost.render.profile.table import explanation
     from dualcost.render.terminal import as_text
     from dualcost.rewrite.rewrite import rewrite

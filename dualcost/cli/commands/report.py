@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dualcost.cli import candidates, options
-from dualcost.cli.commands.compare import contender
+from dualcost.cli.commands.compare import contender, subject
 from dualcost.cli.output import announce
 from dualcost.errors import DualcostError, ExitCode, UsageError
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from dualcost.latency.calibration import Calibration
     from dualcost.network.network import Network
     from dualcost.nn.verify.verification import Verification
-    from dualcost.rewrite.request import Rewrite
+    from dualcost.rewrite.request import Request
+    from dualcost.rewrite.subject import Subject
 
 EXAMPLES = (
     ("dualcost report resnet50 --conv dual --G 4", "before and after, in a page of its own"),
@@ -119,8 +120,8 @@ def report(
             "--channels-last": channels_last,
             "--verify": verify,
         }
-        words = (where, indivisible, bias, tuple(but or ()))
-        _compare(models, alone, words, input, batch, convention, output, command)
+        subjects = [subject(text, where, indivisible, bias, but) for text in models]
+        _compare(subjects, alone, input, batch, convention, output, command)
         return
     (model,) = models
     if model.endswith(".json"):
@@ -136,7 +137,7 @@ def report(
         )
     counted = named_convention(convention)
     asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)
-    path = _writable(output, f"{_plain(model)}{f'-{_plain(str(asked))}' if asked else ''}")
+    path = _writable(output, f"{_plain(model)}{f'-{_plain(asked.label)}' if asked else ''}")
     specs = tuple(TensorSpec.parse(text) for text in input or ())
     network = library.load(model, specs, batch, announce, inputs or "", rules or "", device)
     # after the model: a name that is none is told without torch, which knows this machine
@@ -149,9 +150,8 @@ def report(
 
 
 def _compare(
-    models: list[str],
+    subjects: list[Subject],
     alone: dict[str, bool],
-    words: tuple[str, str, str, tuple[str, ...]],
     input: list[str] | None,
     batch: int | None,
     convention: str,
@@ -161,17 +161,15 @@ def _compare(
     """Write the page about several; `alone` are options that go with one, and whether they are."""
     from dualcost.render.html.comparison import comparison_page
     from dualcost.views.alignment import align
-    from dualcost.views.side import Asked
 
     for option, present in alone.items():
         if present:
             raise UsageError(
-                f"{option} goes with one model, and {len(models)} are compared",
+                f"{option} goes with one model, and {len(subjects)} are compared",
                 "write MODEL+dual:G=4 for a rewrite of one of them, and leave the option out",
             )
-    asked = [Asked.parse(text) for text in models]
-    path = _writable(output, "-vs-".join(map(_plain, models)))
-    sides = [contender(one, words, input, batch, convention) for one in asked]
+    path = _writable(output, "-vs-".join(_plain(one.text or one.model) for one in subjects))
+    sides = [contender(one, input, batch, convention) for one in subjects]
     _write(comparison_page(align(sides), command), path)
 
 
@@ -229,7 +227,7 @@ def _calibration(
         )
 
 
-def _verification(network: Network, asked: Rewrite | None) -> Verification:
+def _verification(network: Network, asked: Request | None) -> Verification:
     """What others count on the real model, by the convention that they can be held to."""
     from dualcost.costs.profile import profile
 

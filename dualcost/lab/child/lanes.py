@@ -100,7 +100,7 @@ class Loaded:
             made = build(source.factory, contender.model, weights=True).eval()
             self._plain[contender.model] = made
         plain = self._plain[contender.model]
-        asked = contender.variant.rewrite()
+        asked = contender.variant.request
         if asked is None:
             # a copy, as converted ones are: what never was one finds its attributes faster
             return copy.deepcopy(plain)

@@ -20,12 +20,12 @@ from dualcost.nn.layers.start import FRESH, check_init
 from dualcost.nn.sources import sources
 from dualcost.nn.sources.build import made
 from dualcost.nn.trace.inputs import specs_of
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 
 def convert_model(
     model: Any,
-    asked: Rewrite,
+    asked: Request,
     inputs: Sequence[TensorSpec],
     *,
     init: str = FRESH,

@@ -21,7 +21,7 @@ from dualcost.nn.layers.kinds import HetConv2d, Layer, check_implementation, lay
 from dualcost.nn.layers.start import COPY, FRESH, Start, check_init
 from dualcost.nn.trace.inputs import Example
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.request import Bias, Rewrite
+from dualcost.rewrite.request import Bias, Request
 from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 KEEP = "leave it out: --where 'default path!={path}' or --but 'path={path}: keep'"
@@ -38,7 +38,7 @@ class Converted:
 
 def convert(
     model: nn.Module,
-    asked: Rewrite,
+    asked: Request,
     inputs: Sequence[TensorSpec],
     *,
     listed: bool = False,
@@ -51,7 +51,7 @@ def convert(
 
 def converted(
     model: nn.Module,
-    asked: Rewrite,
+    asked: Request,
     inputs: Sequence[TensorSpec],
     *,
     listed: bool = False,
@@ -90,7 +90,7 @@ def converted(
 
 
 def _check(
-    changed: nn.Module, network: Network, asked: Rewrite, listed: bool, example: Example | None
+    changed: nn.Module, network: Network, asked: Request, listed: bool, example: Example | None
 ) -> None:
     """The converted model has the MACs and the parameters that the profile promised.
 

@@ -90,10 +90,11 @@ def script(recipe: Recipe) -> str:
 
 
 def _heading(recipe: Recipe) -> list[str]:
-    after = recipe.profile.after
+    after, request = recipe.profile.after, recipe.profile.rewrite
+    assert request is not None
     inputs = ", ".join(str(spec) for spec in recipe.profile.inputs)
     return [
-        f'"""{recipe.source.name} with {recipe.profile.rewrite}: what this command wrote.',
+        f'"""{recipe.source.name} with {request.label}: what this command wrote.',
         "",
         f"    {command(recipe)}",
         "",

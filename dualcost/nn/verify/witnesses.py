@@ -35,7 +35,7 @@ from dualcost.nn.trace.inputs import make_inputs
 from dualcost.nn.trace.trace import SEED, ValuesNeededError
 from dualcost.nn.verify import counters
 from dualcost.process import Say
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 TORCH, FVCORE, NUMEL = "torch", "fvcore", "numel"
 WHOLE = "whole network"  # what is counted by those who give one number
@@ -73,7 +73,7 @@ class Witness:
 
 
 def live(
-    name: str, inputs: Sequence[TensorSpec], asked: Rewrite | None, *, weights: bool = False
+    name: str, inputs: Sequence[TensorSpec], asked: Request | None, *, weights: bool = False
 ) -> tuple[nn.Module, bool]:
     """The real model of a network's name, converted if asked; and whether it takes a list.
 
@@ -195,7 +195,7 @@ _HANDLES: dict[str, Callable[[Sequence[Any], Sequence[Any]], Counter[str]]] = {
 
 
 def witnesses(
-    network: Network, asked: Rewrite | None, limit_s: float = LIMIT_S
+    network: Network, asked: Request | None, limit_s: float = LIMIT_S
 ) -> tuple[list[Witness], int]:
     """All counters' word on a network's real model, and the parameters that it has.
 
@@ -216,7 +216,7 @@ def witnesses(
     return said, numel
 
 
-def _on_real_tensors(network: Network, asked: Rewrite | None) -> Witness:
+def _on_real_tensors(network: Network, asked: Request | None) -> Witness:
     model, listed = live(network.name, network.inputs, asked, weights=True)
     try:
         return count_with_torch(model, network.inputs, listed=listed, device="cpu")
@@ -231,7 +231,7 @@ def _failed(name: str, error: Exception) -> Witness:
 
 @contextlib.contextmanager
 def in_child(
-    network: Network, asked: Rewrite | None, counter: str
+    network: Network, asked: Request | None, counter: str
 ) -> Iterator[Callable[[float], Witness]]:
     """Let one count in a process of its own meanwhile; its answer is waited for that long."""
     request = {
@@ -264,7 +264,7 @@ def answer_request(request: Any, say: Say) -> None:
         ModelError: the model cannot be built or converted.
     """
     words = request["rewrite"]
-    rewrite = Rewrite.parse(**words) if words else None
+    rewrite = Request.parse(**words) if words else None
     inputs = [TensorSpec(**{**spec, "shape": tuple(spec["shape"])}) for spec in request["inputs"]]
     model, listed = live(request["name"], inputs, rewrite, weights=True)
     if request["counter"] == FVCORE:

@@ -33,7 +33,7 @@ def title(profile: Profile) -> str:
     what = " and ".join(f"{block} block" for block in sorted(blocks - {""})) or "convolution"
     found = sum(decision.candidate.block in blocks for decision in profile.decisions)
     return (
-        f"{profile.network} with {profile.rewrite} "
+        f"{profile.network} with {profile.rewrite.label} "
         f"in {profile.replaced} of {found} {what}{'s' * (found != 1)}"
     )
 

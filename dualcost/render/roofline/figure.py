@@ -161,7 +161,7 @@ def _words(axes: Axes, roofline: Roofline) -> None:
     if roofline.rewrite is not None:
         handles = [
             entry("before", HOLLOW, STANDARD.look.colour),
-            entry(f"after: {roofline.rewrite}", roofline.rewrite.kind.look.colour),
+            entry(f"after: {roofline.rewrite.label}", roofline.rewrite.kind.look.colour),
         ]
         if len(roofline.replaced) < len(roofline.layers):
             handles.append(entry("not replaced", KEPT))

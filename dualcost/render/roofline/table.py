@@ -22,7 +22,7 @@ def title(roofline: Roofline) -> str:
     """The network, and what was done to it."""
     if roofline.rewrite is None:
         return f"{roofline.network} on the roofline of this machine"
-    return f"{roofline.network} on the roofline, before and after {roofline.rewrite}"
+    return f"{roofline.network} on the roofline, before and after {roofline.rewrite.label}"
 
 
 def peaks(roof: Roof) -> str:
@@ -81,7 +81,7 @@ def roofline_json(roofline: Roofline) -> str:
         "schema": SCHEMA,
         "dualcost": __version__,
         "network": roofline.network,
-        "rewrite": str(roofline.rewrite) if roofline.rewrite else None,
+        "rewrite": roofline.rewrite.label if roofline.rewrite else None,
         "memory_format": roofline.memory_format,
         "roof": asdict(roofline.roof) | {"ridge": roofline.roof.ridge},
         "layers": [_layer(roofline, layer) for layer in roofline.layers],

@@ -19,7 +19,7 @@ from dualcost.kinds.choice import Choice
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.network import Network
 from dualcost.rewrite.exemption import Exemption
-from dualcost.rewrite.request import Bias, Indivisible, Policy, Rewrite
+from dualcost.rewrite.request import Bias, Indivisible, Policy, Request
 from dualcost.rewrite.rewrite import Rewritten, candidates, computes_weight, rewrite
 from dualcost.rewrite.rule import Candidate, Rule, Term
 
@@ -80,7 +80,7 @@ class Choices:
     base: Profile
     rewritten: Mapping[Choice, Rewritten] = field(repr=False)
 
-    def plan(self, picked: Sequence[Choice | None]) -> Rewrite | None:
+    def plan(self, picked: Sequence[Choice | None]) -> Request | None:
         """The rewrite that makes of each group what was picked (None: it stays).
 
         The choice of most sites is the rewrite's own, and the others are exceptions by path. None
@@ -100,7 +100,7 @@ class Choices:
             if choice != usual
             for path in group.paths
         )
-        return Rewrite(usual.kind, usual.divisor, self.rule, bias=self.bias, exemptions=exemptions)
+        return Request(usual.kind, usual.divisor, self.rule, bias=self.bias, exemptions=exemptions)
 
 
 def _exemption(path: str, choice: Choice | None) -> Exemption:
@@ -143,7 +143,7 @@ def choices(
     rewritten: dict[Choice, Rewritten] = {}
     changes: list[dict[Choice, Cost]] = [{} for _ in members]
     for choice in offered:
-        asked = Rewrite(choice.kind, choice.divisor, rule, Indivisible(Policy.KEEP), bias)
+        asked = Request(choice.kind, choice.divisor, rule, Indivisible(Policy.KEEP), bias)
         done = rewrite(network, asked)
         if not done.replacements:
             continue

@@ -19,7 +19,7 @@ from dualcost.kinds.kinds import DUAL, kind
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.form import Form
 from dualcost.network.network import Network
-from dualcost.rewrite.request import Bias, Rewrite
+from dualcost.rewrite.request import Bias, Request
 from dualcost.rewrite.rule import NAMED_RULES, Rule
 from dualcost.search.fit.budget import LATENCY
 from dualcost.search.fit.choices import Choices, Site, choices
@@ -205,7 +205,7 @@ class Problem:
                 )
         return found
 
-    def _plan(self, options: Sequence[int]) -> Rewrite | None:
+    def _plan(self, options: Sequence[int]) -> Request | None:
         pairs = zip(self.options, options, strict=True)
         return self.choices.plan([choices[index] for choices, index in pairs])
 

@@ -11,7 +11,7 @@ from dualcost.errors import UnknownNameError, UsageError
 from dualcost.kinds.choice import Choice
 from dualcost.network.cost import Cost
 from dualcost.network.form import Form
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.search.constraint import Constraint
 from dualcost.search.fit.budget import LATENCY
 from dualcost.search.fit.timetable import Predictor
@@ -124,7 +124,7 @@ class Fitted:
     """
 
     wish: Wish
-    rewrite: Rewrite | None
+    rewrite: Request | None
     profile: Profile
     before: tuple[Reading, ...]
     readings: tuple[Reading, ...]

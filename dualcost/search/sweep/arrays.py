@@ -68,7 +68,7 @@ def sweep(
 
     arrays = {"G": np.atleast_1d(G), "P": np.atleast_1d(G if P is None else P), "": np.ones(1, int)}
     way = way or Replacing()
-    curves = {name: Curve(network, way.rewrite(name, 1), convention) for name in kinds}
+    curves = {name: Curve(network, way.request(name), convention) for name in kinds}
     divisors = {name: arrays[kind(name).letter].ravel() for name in kinds}
     found = [curves[name].over(divisors[name]) for name in curves]
     return Sweep(

@@ -24,7 +24,7 @@ from dualcost.latency.estimate import estimate
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.network import Network
 from dualcost.rewrite.decision import Indivisibility
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import Replacement, Rewritten, candidates, rewrite
 from dualcost.rewrite.rule import Candidate
 from dualcost.search.sweep.rows import Costed
@@ -86,10 +86,10 @@ class _Frame:
 
 @dataclass(frozen=True)
 class Curve:
-    """A rewrite of a network whose G or P is left open; `asked.divisor` is not looked at."""
+    """A rewrite of a network whose G or P is left open; that of `asked` is not looked at."""
 
     network: Network
-    asked: Rewrite
+    asked: Request
     convention: Convention = CONVENTIONS["torch"]
     calibration: Calibration | None = None
     _known: dict[tuple[int, bool], Costing | _Unfit] = field(
@@ -117,7 +117,7 @@ class Curve:
         Raises:
             UsageError: it is not positive.
         """
-        asked = replace(self.asked, divisor=divisor)
+        asked = self.asked.at(divisor)
         shared = gcd(divisor, self.period)
         key = (shared, shared == divisor)
         if key not in self._known:
@@ -125,7 +125,7 @@ class Curve:
         found = self._known[key]
         return found if isinstance(found, Costing) else Costing(reason=_because(found, asked))
 
-    def _cost(self, asked: Rewrite) -> Costing | _Unfit:
+    def _cost(self, asked: Request) -> Costing | _Unfit:
         rewritten = rewrite(self.network, asked)
         try:
             rewritten.checked()
@@ -142,7 +142,7 @@ class Curve:
         )
         return Costing.of(whole, len(replacements))
 
-    def _frame(self, asked: Rewrite, replacements: Sequence[Replacement]) -> _Frame:
+    def _frame(self, asked: Request, replacements: Sequence[Replacement]) -> _Frame:
         """What stands around these replacements, whatever their G or P: from one profile."""
         places = tuple(one.ops for one in replacements)
         if places not in self._frames:
@@ -225,7 +225,7 @@ def _refused(found: Rewritten, error: UsageError) -> Costing | _Unfit:
     return Costing(reason=f"{error.message} ({error.hint})")
 
 
-def _because(unfit: _Unfit, asked: Rewrite) -> str:
+def _because(unfit: _Unfit, asked: Request) -> str:
     """The site, what does not divide there, and at how many other sites it does not."""
     site = unfit.candidate.site
     # where the request's own number fits, it is about that of an exemption

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from dualcost.costs.metrics import COMPARED, Better, Metric
-from dualcost.kinds.kinds import KINDS, kind
-from dualcost.rewrite.request import Rewrite
+from dualcost.kinds.kinds import KINDS
+from dualcost.rewrite.request import Request
 
 # what became of a point
 DONE = "done"
@@ -43,18 +43,13 @@ class Replacing:
     bias: str = "keep"
     but: tuple[str, ...] = ()
 
-    def rewrite(self, conv: str, divisor: int) -> Rewrite:
-        """The rewrite of that kind.
+    def request(self, conv: str) -> Request:
+        """That of a kind, or of the text of a request, whose own words go first.
 
         Raises:
             UsageError: one of the words does not fit.
         """
-        letter = kind(conv).letter
-        given = {letter: divisor} if letter else {}
-        return Rewrite.parse(
-            conv, **given, where=self.where, indivisible=self.indivisible, bias=self.bias,
-            but=self.but,
-        )  # fmt: skip
+        return Request.parse(conv, open=True, own_first=True, **vars(self))
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,37 @@ from functools import partial
 from types import MappingProxyType
 
 from dualcost.errors import DualcostError, UnknownNameError, UsageError
-from dualcost.kinds.kinds import KINDS, kind
+from dualcost.kinds.kinds import KINDS
 from dualcost.latency.calibration import Calibration
 from dualcost.network.cost import CONVENTIONS, ratio
 from dualcost.network.network import Network, TensorSpec
+from dualcost.rewrite.request import LETTERS, USUAL, Request
+from dualcost.rewrite.subject import Subject
 from dualcost.search.sweep.curve import Costing, Curve, as_it_is
 from dualcost.search.sweep.rows import DONE, DOUBLING, FAILED, UNFIT, Point, Replacing, Swept
 
 Load = Callable[[str, Sequence[TensorSpec], int | None], Network]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A request whose G or P is left open, and its numbers; (1,) of a kind that has neither."""
+
+    request: Request
+    numbers: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            UsageError: one is not positive.
+        """
+        self.request.at(min(self.numbers, default=1))
+
+    @classmethod
+    def of(cls, request: Request, numbers: Mapping[str, tuple[int, ...]]) -> Series:
+        """The request's own number, else those of its letter."""
+        return cls(request, numbers[request.kind.letter] if request.open else (request.divisor,))
 
 
 @dataclass(frozen=True)
@@ -30,32 +53,32 @@ class Study:
     size: str
     batch: int | None
     convention: str
-    ways: tuple[Replacing, ...]
-    divisors: Mapping[str, tuple[int, ...]]  # of each kind; (1,) for a kind without G and P
+    series: tuple[Series, ...]
 
     def __len__(self) -> int:
-        return 1 + len(self.ways) * sum(map(len, self.divisors.values()))
+        return 1 + sum(len(one.numbers) for one in self.series)
 
     @property
     def own(self) -> Point:
         """The network as it is."""
         return Point(self.model, self.size, self.batch, convention=self.convention)
 
-    def points(self) -> Iterator[tuple[Point, Replacing, str, int]]:
-        """Every point besides the network as it is, with its way, kind, and G or P."""
-        for way in self.ways:
+    def points(self) -> Iterator[tuple[Point, Request, int]]:
+        """Every point besides the network as it is, with its request, and its G or P."""
+        for series in self.series:
+            words = USUAL | series.request.words()
             asked = replace(
                 self.own,
-                where=way.where,
-                indivisible=way.indivisible,
-                bias=way.bias,
-                but="; ".join(way.but),
+                conv=words["conv"],
+                where=words["where"],
+                indivisible=words["indivisible"],
+                bias=words["bias"],
+                but="; ".join(words.get("but", ())),
             )
-            for conv, divisors in self.divisors.items():
-                letter = KINDS[conv].letter
-                for divisor in divisors:
-                    G, P = (divisor if letter == of else None for of in ("G", "P"))
-                    yield replace(asked, conv=conv, G=G, P=P), way, conv, divisor
+            letter = series.request.kind.letter
+            for number in series.numbers:
+                G, P = (number if letter == of else None for of in LETTERS)
+                yield replace(asked, G=G, P=P), series.request, number
 
 
 def plan(
@@ -73,8 +96,9 @@ def plan(
     """The studies of a sweep, in the order in which they run.
 
     Args:
-        models: names as for `networks.load`; none: those of `otherwise`.
-        kinds: which kinds replace.
+        models: subjects; one with a request of its own is swept as that says, others as `kinds`
+            and `ways` say; none: those of `otherwise`.
+        kinds: which kinds replace, or texts of requests.
         G: groups of group and dual.
         P: of het; () takes the values of G.
         sizes: inputs, several tensors of one input joined by commas; (): the known one.
@@ -86,17 +110,25 @@ def plan(
     Raises:
         UsageError: a word does not fit, or P is given and no kind takes it.
     """
-    letters = {kind(name).letter for name in kinds}
-    if P and "P" not in letters:
+    kinds = tuple(dict.fromkeys(kinds))
+    requests = [way.request(kind) for way in dict.fromkeys(ways) for kind in kinds]
+    numbers = {"G": tuple(G), "P": tuple(P or G), "": (1,)}
+    if P and all(request.kind.letter != "P" for request in requests):
         raise UsageError(
             f"P is given, but none of {', '.join(kinds)} takes it", "add het, or leave P out"
         )
-    values = {"G": tuple(G), "P": tuple(P or G), "": (1,)}
-    divisors = {name: values[kind(name).letter] for name in dict.fromkeys(kinds)}
-    own = {model: tuple(dict.fromkeys(ways)) for model in dict.fromkeys(models)} or otherwise
-    for way in {way for all_ways in own.values() for way in all_ways}:
-        for name, numbers in divisors.items():
-            way.rewrite(name, numbers[0])
+    series = tuple(dict.fromkeys(Series.of(request, numbers) for request in requests))
+    own = {
+        model: tuple(Series.of(way.request(kind), numbers) for way in of_model for kind in kinds)
+        for model, of_model in otherwise.items()
+    }
+    if models:
+        own = {}
+        for model in dict.fromkeys(models):
+            subject = Subject.parse(model, open=True)
+            mine = (Series.of(subject.request, numbers),) if subject.request else series
+            known = own.get(subject.model, ())
+            own[subject.model] = tuple(dict.fromkeys((*known, *mine)))
     for size in sizes:
         specs(size)
     if any(batch < 1 for batch in batches):
@@ -104,7 +136,7 @@ def plan(
     if convention not in CONVENTIONS:
         raise UnknownNameError("convention", convention, CONVENTIONS)
     return tuple(
-        Study(model, size, batch, convention, of_model, divisors)
+        Study(model, size, batch, convention, of_model)
         for model, of_model in own.items()
         for size in dict.fromkeys(sizes or ("",))
         for batch in dict.fromkeys(batches or (None,))
@@ -179,14 +211,13 @@ def swept(
     before = as_it_is(network, convention, calibration)
     if study.own not in done:
         yield row(study.own, before, before)
-    curves: dict[tuple[Replacing, str], Curve] = {}
-    for point, way, conv, divisor in study.points():
+    curves: dict[Request, Curve] = {}
+    for point, request, number in study.points():
         if point in done:
             continue
-        if (way, conv) not in curves:
-            asked = way.rewrite(conv, divisor)
-            curves[way, conv] = Curve(network, asked, convention, calibration)
-        yield row(point, curves[way, conv].at(divisor), before)
+        if request not in curves:
+            curves[request] = Curve(network, request, convention, calibration)
+        yield row(point, curves[request].at(number), before)
 
 
 def _words(spec: TensorSpec) -> str:

@@ -21,7 +21,7 @@ from dualcost.nn.sources import sources
 from dualcost.nn.sources.build import build
 from dualcost.nn.sources.source import Source
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 LETTERS: dict[str, dict[str, Any]] = {
     "standard": {},
@@ -58,7 +58,7 @@ def test_a_converted_model_has_the_integers_of_the_profile(name: str) -> None:
     kinds = LETTERS if name in ("resnet18", "mobilenet_v2") else ("dual", "het", "dsc")
     for rule in RULES[name]:
         for kind in kinds:
-            asked = Rewrite.parse(kind, where=rule, indivisible="gcd", **LETTERS[kind])
+            asked = Request.parse(kind, where=rule, indivisible="gcd", **LETTERS[kind])
             promised = profile(network, asked).after
             converted = convert(model, asked, source.inputs)
             assert numel(converted) == promised.params
@@ -69,8 +69,8 @@ def test_a_converted_model_has_the_integers_of_the_profile(name: str) -> None:
     assert [(key, id(p)) for key, p in model.named_parameters()] == before
 
 
-def asked(kind: str = "dual", where: str = "kernel>1", **more: Any) -> Rewrite:
-    return Rewrite.parse(kind, where=where, **{**LETTERS[kind], **more})
+def asked(kind: str = "dual", where: str = "kernel>1", **more: Any) -> Request:
+    return Request.parse(kind, where=where, **{**LETTERS[kind], **more})
 
 
 def stack() -> nn.Sequential:
@@ -196,7 +196,7 @@ class Returned(Functional):
     ids=["functional code between", "1-d", "3-d", "transposed", "bare parameter"],
 )  # fmt: skip
 def test_what_cannot_be_converted_is_named(
-    model: nn.Module, rewrite: Rewrite, shape: tuple[int, ...], message: str
+    model: nn.Module, rewrite: Request, shape: tuple[int, ...], message: str
 ) -> None:
     with pytest.raises(ModelError, match=message) as raised:
         convert(model, rewrite, [floats(*shape)])
@@ -243,7 +243,7 @@ def test_a_rule_that_matches_nothing_is_refused() -> None:
 
 def test_a_model_is_converted_by_a_plan() -> None:
     model = nn.Sequential(*(nn.Conv2d(n, 8, 3, padding=1) for n in (3, 8, 8, 8)))
-    by_plan = Rewrite.parse("dual", G=4, but=("path=2: het P=2", "path=3: dsc"))
+    by_plan = Request.parse("dual", G=4, but=("path=2: het P=2", "path=3: dsc"))
     converted = convert(model, by_plan, [floats(1, 3, 8, 8)])
     names = [type(module).__name__ for module in converted.children()]
     assert names[1:] == ["DualConv2d", "HetConv2d", "DepthwiseSeparableConv2d"]

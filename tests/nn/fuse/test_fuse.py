@@ -48,7 +48,7 @@ from dualcost.nn.trace.trace import trace
 from dualcost.nn.zoo import ZOO
 from dualcost.render.fuse import fusion_json, fusion_table
 from dualcost.render.terminal import as_text
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 EXACT: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
 
@@ -447,13 +447,13 @@ SECOND = pytest.mark.second_tier
 @pytest.mark.parametrize(
     ("name", "side", "rewrite"),
     [
-        ("mobilenetv2-cifar", 32, Rewrite.parse("dual", G=4, where="inverted-residual")),
-        pytest.param("vgg16-cifar10", 32, Rewrite.parse("het", P=4), marks=SECOND),
-        pytest.param("resnet50-cifar10", 8, Rewrite.parse("dsc"), marks=SECOND),
+        ("mobilenetv2-cifar", 32, Request.parse("dual", G=4, where="inverted-residual")),
+        pytest.param("vgg16-cifar10", 32, Request.parse("het", P=4), marks=SECOND),
+        pytest.param("resnet50-cifar10", 8, Request.parse("dsc"), marks=SECOND),
     ],
     ids=lambda value: str(value),
 )
-def test_a_converted_network_of_the_zoo_is_fused(name: str, side: int, rewrite: Rewrite) -> None:
+def test_a_converted_network_of_the_zoo_is_fused(name: str, side: int, rewrite: Request) -> None:
     specs = [floats(1, 3, side, side)]
     model = lively(convert(ZOO[name].build(), rewrite, specs))
     before = {key: value.clone() for key, value in model.state_dict().items()}

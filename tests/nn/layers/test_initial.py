@@ -18,7 +18,7 @@ from dualcost.kinds.kinds import KINDS
 from dualcost.nn.convert.convert import converted
 from dualcost.nn.layers.initial import copy_kernel, dense_kernel
 from dualcost.nn.layers.kinds import MODULES, Layer
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 SUMS = ("standard", "group", "het", "dual")
 quickly = settings(deadline=None, max_examples=40)
@@ -189,7 +189,7 @@ def test_in_a_network_each_place_starts_from_its_own_and_shared_ones_once() -> N
     shared = nn.Conv2d(8, 8, 3, padding=1)
     model = nn.Sequential(nn.Conv2d(4, 8, 3, bias=False), shared, nn.ReLU(), shared)
     done = converted(
-        model, Rewrite.parse("group", G=1, where="kernel>1"), [floats(1, 4, 9, 9)], init="copy"
+        model, Request.parse("group", G=1, where="kernel>1"), [floats(1, 4, 9, 9)], init="copy"
     )
     assert [(start.path, start.why_fresh) for start in done.starts] == [("0", ""), ("1", "")]
     image = torch.rand(1, 4, 9, 9)
@@ -199,13 +199,13 @@ def test_in_a_network_each_place_starts_from_its_own_and_shared_ones_once() -> N
 def test_a_block_has_no_old_kernel_and_says_so() -> None:
     model = nn.Sequential(nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 16, 1))
     done = converted(
-        model, Rewrite.parse("dual", G=2, where="separable"), [floats(1, 8, 6, 6)], init="copy"
+        model, Request.parse("dual", G=2, where="separable"), [floats(1, 8, 6, 6)], init="copy"
     )
     assert [start.why_fresh for start in done.starts] == ["a separable block has no one kernel"]
 
 
 def test_fresh_layers_say_that_it_was_asked_for_and_other_words_are_refused() -> None:
-    model, asked = nn.Conv2d(4, 4, 3), Rewrite.parse("dual", G=2, where="kernel>1")
+    model, asked = nn.Conv2d(4, 4, 3), Request.parse("dual", G=2, where="kernel>1")
     done = converted(model, asked, [floats(1, 4, 6, 6)])
     assert [start.why_fresh for start in done.starts] == ["as asked"]
     with pytest.raises(UsageError, match="no start is called 'cpoy'"):

@@ -23,7 +23,7 @@ from dualcost.nn.convert.convert import convert
 from dualcost.nn.sources import exported
 from dualcost.nn.sources.sources import find
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
@@ -117,7 +117,7 @@ def test_its_layers_have_their_paths_and_the_names_of_their_classes(tmp_path: Pa
 )
 def test_it_converts_to_what_the_model_converts_to(name: str, where: str, tmp_path: Path) -> None:
     factory, shape = MODELS[name]
-    model, asked = factory(), Rewrite.parse("dual", G=2, where=where)
+    model, asked = factory(), Request.parse("dual", G=2, where=where)
     path = save(model, tmp_path / "a.pt2", torch.rand(shape))
     original = trace(convert(model, asked, [floats(*shape)]), [floats(*shape)])
     converted = convert(find(str(path)).factory(), asked, [floats(*shape)])

@@ -20,7 +20,7 @@ from dualcost.network.blocks import find_blocks
 from dualcost.network.cost import CONVENTIONS, Cost, convention
 from dualcost.network.network import TensorSpec
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 
 def costs(model: nn.Module, *specs: TensorSpec, by: str) -> dict[str, Cost]:
@@ -282,7 +282,7 @@ def test_what_leaves_with_a_block_takes_its_operations_with_it() -> None:
     )  # fmt: skip
     net = trace(model, (IMAGE,))
     assert [b.kind for b in net.blocks] == [b.kind for b in find_blocks(ops, {})]
-    found = profile(net, Rewrite.parse("dual", G=4, where="inverted-residual"), convention("all"))
+    found = profile(net, Request.parse("dual", G=4, where="inverted-residual"), convention("all"))
     position = SIDE * SIDE
     # two norms and two activations of 32 channels, and the norm behind the block
     assert found.before.operations == position * (2 * (2 + 1) * 32 + 2 * 16)
@@ -297,7 +297,7 @@ def test_a_converted_model_does_the_operations_that_were_promised() -> None:
     spec = floats(1, 3, 64, 64)
     for kind in ("standard", "group", "dsc", "dual"):
         G = 4 if KINDS[kind].letter else None
-        asked = Rewrite.parse(kind, G, None, "kernel>1 first=no")
+        asked = Request.parse(kind, G, None, "kernel>1 first=no")
         promised = profile(trace(model, (spec,)), asked, convention("all")).after
         found = profile(trace(convert(model, asked, (spec,)), (spec,)), None, convention("all"))
         assert (found.before.macs, found.before.operations) == (

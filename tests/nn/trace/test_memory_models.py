@@ -19,7 +19,7 @@ from dualcost.nn.convert.convert import convert
 from dualcost.nn.sources import sources
 from dualcost.nn.sources.build import build
 from dualcost.nn.trace.trace import trace
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import rewrite
 
 # --- a rewrite promises what the real modules take
@@ -44,7 +44,7 @@ def test_the_peak_after_a_rewrite_is_that_of_the_converted_model(name: str, kind
     source = (sources.from_zoo if origin == "zoo" else sources.from_torchvision)(bare)
     letter = KINDS[kind].letter
     G, P = (4 if letter == one else None for one in "GP")
-    asked = Rewrite.parse(kind, G, P, BLOCKS[name], indivisible="gcd")
+    asked = Request.parse(kind, G, P, BLOCKS[name], indivisible="gcd")
     promised = peak(net, rewrite(net, asked).checked().replacements).nbytes
     converted = trace(convert(build(source.factory, name), asked, source.inputs), source.inputs)
     executed = peak(converted).nbytes

@@ -28,7 +28,7 @@ from dualcost.nn.verify import counters, crosscheck, witnesses
 from dualcost.nn.verify.crosscheck import AGREES, EXPLAINED, UNEXPLAINED, Check
 from dualcost.nn.verify.witnesses import FVCORE, NUMEL, TORCH, Witness
 from dualcost.process import Event
-from dualcost.rewrite.request import Rewrite
+from dualcost.rewrite.request import Request
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
@@ -150,7 +150,7 @@ def test_a_converted_model_agrees(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     letters: dict[str, Any] = {"dual": {"G": 4}, "group": {"G": 4}, "het": {"P": 8}}.get(kind, {})
-    asked = Rewrite.parse(kind, **letters)
+    asked = Request.parse(kind, **letters)
     inputs = (floats(1, 3, 64, 64),)
     network = library.load("resnet18", inputs)
     model, _ = witnesses.live(network.name, network.inputs, asked, weights=True)
@@ -222,7 +222,7 @@ def inside(own: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
 
     @contextlib.contextmanager
     def here(
-        network: Network, asked: Rewrite | None, counter: str
+        network: Network, asked: Request | None, counter: str
     ) -> Iterator[Callable[[float], Witness]]:
         def answer(limit_s: float) -> Witness:
             model, _ = witnesses.live(network.name, network.inputs, asked, weights=True)
@@ -347,7 +347,7 @@ def test_a_child_that_takes_too_long_or_dies_is_no_answer(monkeypatch: pytest.Mo
 
 
 def test_the_child_reads_and_answers_json(own: Command) -> None:
-    asked = Rewrite.parse("het", P=2, where="kernel=3", but=("M>64: keep",), bias="drop")
+    asked = Request.parse("het", P=2, where="kernel=3", but=("M>64: keep",), bias="drop")
     request = {
         "counter": FVCORE,
         "name": "model.py:make",
