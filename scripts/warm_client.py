@@ -15,7 +15,8 @@ import sys
 
 NUMBER = 8  # the bytes of one
 MODULES = ("dualcost", "pytest")
-READ_LATE = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")  # what a warm one heeds, too
+# what a warm one heeds, too
+READ_LATE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONUNBUFFERED")
 STREAMS = (0, 1, 2)
 
 
@@ -23,6 +24,10 @@ def is_for_a_warm_one(words: list[str]) -> bool:
     """Whether a Python that runs already would do the same as a fresh one."""
     if any(name.startswith("PYTHON") and name not in READ_LATE for name in os.environ):
         return False
+    # a warm one can import anew what it finds there, but not what Python itself consists of
+    for folder in filter(os.path.isdir, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if sys.stdlib_module_names & {name.removesuffix(".py") for name in os.listdir(folder)}:
+            return False
     locale = next((os.environ[n] for n in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(n)), "C")
     if locale not in ("C", "POSIX") and not locale.upper().replace("-", "").endswith("UTF8"):
         return False

@@ -112,14 +112,14 @@ class Call:
         first, *rest = self.words[is_safe:]
         try:
             if first == "-m":
-                _see(["-m", *rest[1:]], None if is_safe else self.folder)
+                self._see(["-m", *rest[1:]], None if is_safe else self.folder)
                 _forget(rest[0])
                 runpy._run_module_as_main(rest[0])  # type: ignore[attr-defined]  # as `-m` does
             elif first == "-c":
-                _see(["-c", *rest[1:]], None if is_safe else "")
+                self._see(["-c", *rest[1:]], None if is_safe else "")
                 exec(compile(rest[0], "<string>", "exec"), vars(main))
             else:
-                _see([first, *rest], str(Path(first).parent))
+                self._see([first, *rest], str(Path(first).parent))
                 _forget(Path(first).name)
                 main.__file__ = first
                 exec(compile(Path(first).read_bytes(), first, "exec"), vars(main))
@@ -131,11 +131,17 @@ class Call:
             _leave(1)
         _leave(None)
 
-
-def _see(words: list[str], folder: str | None) -> None:
-    """Have these arguments, and find modules there first."""
-    sys.argv = words
-    sys.path[:1] = [] if folder is None else [folder]
+    def _see(self, words: list[str], first: str | None) -> None:
+        """Have these arguments; find modules in this folder, then in those of PYTHONPATH."""
+        sys.argv = words
+        named = self.environment.get("PYTHONPATH")
+        folders = [Path(folder).absolute() for folder in named.split(os.pathsep)] if named else []
+        found = dict.fromkeys([*map(str, folders), *sys.path[1:]])
+        sys.path[:] = [*([] if first is None else [first]), *found]
+        anew = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir()}
+        for name in [*sys.modules]:
+            if name.partition(".")[0] in anew:
+                del sys.modules[name]
 
 
 def _forget(program: str) -> None:

@@ -27,10 +27,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def _alike_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """How wide a terminal is, and what its machine was calibrated to, is no business of tests.
 
+    Neither is what a shell says to every Python (`PYTHON…`), except where modules are.
+
     Tests change a file of code and run it again within a second, in which Python would take what
     it has compiled before: so nothing that they run is kept compiled.
     """
     with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("PYTHON")]:
+            if name != "PYTHONPATH":
+                patch.delenv(name)
         patch.setattr(sys, "dont_write_bytecode", True)
         patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         patch.setenv("COLUMNS", "80")

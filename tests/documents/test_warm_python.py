@@ -13,6 +13,7 @@ from warm_python import warm_python
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
+ROOT = Path(__file__).parents[2]
 SURROUNDINGS = """
 import os, sys, threading
 print(__name__, sys.argv, sys.path, os.getcwd(), sys.dont_write_bytecode)
@@ -53,6 +54,10 @@ def outcome(python: str, *words: str, folder: Path, **variables: str) -> tuple[i
         (("-c", "import atexit; atexit.register(print, 'the end'); print('first', end='')"), {}),
         (("-c", "import module_here; import warnings; warnings.warn(module_here.TEXT)"), {}),
         (("-c", "import torch; print(torch.get_num_threads())"), {"OMP_NUM_THREADS": "1"}),
+        (("-c", SURROUNDINGS), {"PYTHONPATH": "here::/no/such/folder:."}),
+        (("-P", "-c", "import fvcore; print(fvcore.HERE)"), {"PYTHONPATH": "here"}),
+        (("-c", "import json; print(json)"), {"PYTHONPATH": "a_json"}),
+        (("-m", "dualcost", "profile", "resnet18", "--depth", "1"), {"PYTHONPATH": f"{ROOT}"}),
         (("-m", "dualcost", "profile", "resnet18", "--depth", "1"), {}),
         (("-m", "dualcost", "profile", "resnet18"), COLOURS),
         (("-m", "dualcost", "profile", "--help"), COLOURS),
@@ -67,6 +72,9 @@ def test_a_warm_python_does_what_a_fresh_one_does(
 ) -> None:
     (tmp_path / "module_here.py").write_text("TEXT = 'read from the folder'\n")
     (tmp_path / "model.py").write_text(MODEL)
+    for module in ("here/fvcore", "a_json/json"):
+        (tmp_path / module).parent.mkdir()
+        (tmp_path / module).with_suffix(".py").write_text("HERE = 'found by PYTHONPATH'\n")
     fresh = outcome(FRESH, *words, folder=tmp_path, **variables)
     assert outcome(sys.executable, *words, folder=tmp_path, **variables) == fresh
     assert sys.executable != FRESH
@@ -91,11 +99,20 @@ def test_a_command_ends_with_its_client(tmp_path: Path) -> None:
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path
     )
     with client:
-        assert client.stdout is not None
-        process = int(client.stdout.readline())
-        assert process != client.pid
-        client.kill()
+        try:
+            assert client.stdout is not None
+            process = int(client.stdout.readline())
+            assert process != client.pid  # so the client runs a command of a warm Python
+        finally:
+            client.kill()
         assert client.stdout.read() == ""  # it ends when nobody can write to it any more
+
+
+def test_it_is_warm_with_a_folder_of_modules_too(tmp_path: Path) -> None:
+    code = "import sys; print('torch' in sys.modules, 'dualcost' in sys.modules, end='')"
+    for folder, dualcost in ((tmp_path, b"True"), (ROOT, b"False")):
+        printed = outcome(sys.executable, "-c", code, folder=tmp_path, PYTHONPATH=str(folder))[1]
+        assert printed == b"True " + dualcost  # which is imported anew from there
 
 
 def test_what_a_command_starts_is_warm_too(tmp_path: Path) -> None:
