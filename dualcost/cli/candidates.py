@@ -71,7 +71,7 @@ def forms(incomplete: str) -> Words:
 
 def sorts(incomplete: str) -> Words:
     """Orders of the layers of a profile."""
-    from dualcost.views.listing import SORTS
+    from dualcost.views.order import SORTS
 
     return _names(SORTS)
 

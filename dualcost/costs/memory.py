@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from dualcost.network.network import Network
 from dualcost.rewrite.rewrite import Replacement
@@ -28,7 +29,18 @@ def activation_bytes(network: Network) -> int:
 
 
 def peak(network: Network, replacements: Sequence[Replacement] = ()) -> Peak:
-    """The peak of a network, as it is or with sites replaced; the inputs live throughout.
+    """The peak of a network, as it is or with sites replaced: the first op of those with most."""
+    highest = Peak(sum(spec.nbytes for spec in network.inputs), 0)
+    for index, nbytes in enumerate(live(network, replacements)):
+        if nbytes > highest.nbytes:
+            highest = Peak(nbytes, index)
+    return highest
+
+
+def live(network: Network, replacements: Sequence[Replacement] = ()) -> list[int]:
+    """Bytes of activations that live during each op, as it is or with sites replaced.
+
+    The inputs live throughout.
 
     Where a block is replaced, the maps inside it are gone, its input lives until its last op, and
     the recipe's own maps live during that op. What held a map inside the block holds its result.
@@ -41,8 +53,8 @@ def peak(network: Network, replacements: Sequence[Replacement] = ()) -> Peak:
     for replacement in replacements:
         first, last = replacement.ops[0], replacement.ops[-1]
         inner.update(replacement.ops[:-1])
-        held = max((f for index in replacement.ops[:-1] for f in freed[index]), default=0)
-        freed[last] = [max(f, held) for f in freed[last]]
+        until = max((f for index in replacement.ops[:-1] for f in freed[index]), default=0)
+        freed[last] = [max(f, until) for f in freed[last]]
         for source in network.ops[first].inputs:
             owner = _owner(network, source)
             if owner >= 0:
@@ -55,13 +67,10 @@ def peak(network: Network, replacements: Sequence[Replacement] = ()) -> Peak:
             if index not in inner:
                 changes[index] += nbytes
                 changes[free] -= nbytes
-    live = sum(spec.nbytes for spec in network.inputs)
-    highest = Peak(live, 0)
-    for index in range(end):
-        live += changes[index]
-        if live + scratch[index] > highest.nbytes:
-            highest = Peak(live + scratch[index], index)
-    return highest
+    inputs = sum(spec.nbytes for spec in network.inputs)
+    held = accumulate(changes[:end], initial=inputs)
+    next(held)
+    return [nbytes + own for nbytes, own in zip(held, scratch, strict=True)]
 
 
 def _owner(network: Network, index: int) -> int:

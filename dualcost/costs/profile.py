@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
-from dualcost.costs.memory import peak
+from dualcost.costs.memory import live, peak
 from dualcost.costs.metrics import Whole
 from dualcost.kinds.choice import Choice
 from dualcost.kinds.kinds import GROUP, STANDARD
@@ -102,6 +102,7 @@ class Row:
         folded: the group of all that it stands for, where it folds a group.
         ops: the indices of the traced ops that it stands for.
         time: how long it is predicted to take after the rewrite; None where nobody asked.
+        live_bytes: the most activations that live while it runs, after the rewrite.
     """
 
     path: str
@@ -122,6 +123,7 @@ class Row:
     folded: str = ""
     ops: tuple[int, ...] = ()
     time: Timing | None = None
+    live_bytes: int = 0
 
     @property
     def replaced(self) -> bool:
@@ -316,12 +318,13 @@ def _rows(
     after = _costs(network, convention, gone)
     in_order = sorted(replacements, key=lambda replacement: replacement.ops[-1])
     costed = zip(in_order, replaced_costs(network, in_order, convention), strict=True)
+    living = live(network, replacements)
     at_end = {replacement.ops[-1]: (replacement, cost) for replacement, cost in costed}
     for index, op in enumerate(network.ops):
         if index in at_end:
-            yield from _replaced_rows(network, *at_end[index], before)
+            yield from _replaced_rows(network, *at_end[index], before, living[index])
         elif index not in gone:
-            yield _kept_row(op, index, before[index], after[index])
+            yield _kept_row(op, index, before[index], after[index], living[index])
 
 
 def _costs(network: Network, convention: Convention, gone: frozenset[int]) -> list[Cost]:
@@ -373,7 +376,7 @@ def replaced_costs(
         )
 
 
-def _kept_row(op: Op, index: int, before: Cost, after: Cost) -> Row:
+def _kept_row(op: Op, index: int, before: Cost, after: Cost, live_bytes: int) -> Row:
     site = op.site
     M, N = op.channels
     return Row(
@@ -390,6 +393,7 @@ def _kept_row(op: Op, index: int, before: Cost, after: Cost) -> Row:
         divisor=site.groups if site else None,
         out_shape=op.out_shapes[0] if op.out_shapes else (),
         ops=(index,),
+        live_bytes=live_bytes,
     )
 
 
@@ -407,6 +411,7 @@ def _replaced_rows(
     replacement: Replacement,
     after: Cost,
     costs: Sequence[Cost],
+    live_bytes: int,
 ) -> Iterator[Row]:
     """The convolution that stands for the replaced ones, then what else left with a block."""
     groups: dict[str, list[int]] = {}
@@ -431,6 +436,7 @@ def _replaced_rows(
         out_shape=last.out_shapes[0],
         reason=replacement.reason,
         ops=tuple(convolutions),
+        live_bytes=live_bytes,
     )
     for group, indices in groups.items():
         yield Row(

@@ -17,7 +17,7 @@ from dualcost.latency.calibration import Calibration
 from dualcost.latency.machine import Machine
 from dualcost.library import cache
 from dualcost.library import networks as library
-from dualcost.version import __version__
+from dualcost.version import __version__, public
 
 # what decides what dualcost counts, measures and prints
 LIBRARIES = (
@@ -148,6 +148,6 @@ def _match(found: Calibration, here: Machine | None) -> str:
         differences = found.machine.differences(here)
         return f"of another machine: {'; '.join(differences)}" if differences else "of this machine"
     installed = _version("torch")
-    if found.machine.torch.partition("+")[0] != installed.partition("+")[0]:
+    if public(found.machine.torch) != public(installed):
         return f"made with torch {found.machine.torch}"
     return "made with this torch"

@@ -105,11 +105,14 @@ def _notes(fitted: Fitted) -> list[str]:
     profile = fitted.profile
     lines = [f"note: {note}" for note in profile.notes]
     if profile.partial:
-        lines.append("note: " + heading.uncounted(profile)[-1])
+        lines += [f"{label}: {text}" for label, text in heading.not_counted(profile)]
     if profile.latency is not None:
-        about = [text for label, text in heading.facts(profile) if label in ("machine", "")]
-        unknown = [text for label, text in heading.latency(profile) if not label]
-        lines += [f"latency is predicted: {about[0]}", *about[1:], *unknown]
+        shown = [*heading.tool(profile), *heading.latency(profile)]
+        about = {
+            label: text for label, text in shown if label in ("machine", "caution", "not timed")
+        }
+        lines.append(f"latency is predicted: {about.pop('machine')}")
+        lines += [f"{label}: {text}" for label, text in about.items()]
     return lines
 
 

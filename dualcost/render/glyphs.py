@@ -37,6 +37,12 @@ def aligned(texts: Sequence[str], apart: str = " ") -> list[str]:
     return [text + " " * (longest - tail) for text, tail in zip(texts, tails, strict=True)]
 
 
+def stacked(title: str) -> tuple[str, str]:
+    """A title in two lines, its last word below: `stacked("MACs after")` is ("MACs", "after")."""
+    above, _, below = title.rpartition(" ")
+    return above, below
+
+
 def encodable(text: str, encoding: str) -> str:
     """The text in characters that an encoding can write."""
     known = set(text.encode(encoding, "ignore").decode(encoding))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from dualcost.costs.metrics import ADDED, ALIASES, Metric
 from dualcost.costs.profile import Profile, Row, Several
-from dualcost.errors import UnknownNameError, UsageError
+from dualcost.errors import UsageError
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import Cost
 from dualcost.network.network import CONVOLUTION, LINEAR, MATMUL
+from dualcost.views.order import AMOUNTS, EXECUTION, PEAK, key, known
 
 # groups of rows that stand for several: all in a module, all of a group (their `folded`), all that
 # a cut left out
@@ -19,25 +18,8 @@ MODULE, FOLDED, MORE = SEVERAL = ("module", "folded", "more")
 WHOLE = "(the network)"
 
 
-def _path(row: Row) -> str:
-    """What a row is sorted by; a path, or of one that folds a group its number, then the group."""
-    return f"{row.folds} {row.folded}" if row.group == FOLDED else row.path
-
-
-def _largest(metric: Metric) -> Callable[[Row], int]:
-    return lambda row: -metric.of_cost(row.after)
-
-
-SORTS: dict[str, Callable[[Row], Any]] = {
-    "order": lambda row: 0,
-    **{name: _largest(metric) for name, metric in ADDED.items()},
-    "saved": lambda row: row.after.macs - row.before.macs,
-    "path": _path,
-}
-
-
 def listing(
-    profile: Profile, depth: int | None = None, sort: str = "order", top: int = 0
+    profile: Profile, depth: int | None = None, sort: str = EXECUTION, top: int = 0
 ) -> tuple[Row, ...]:
     """The rows for a table; together they have its MACs, operations and parameters.
 
@@ -45,28 +27,30 @@ def listing(
         profile: the profile.
         depth: fold all rows below this depth of the module tree; None lists every layer that
             multiplies, and folds the others into one row per group. Rows that count nothing
-            are left out.
-        sort: one of SORTS; ties stay in order of execution.
+            are left out, unless they have something of what is sorted by.
+        sort: one of `order.SORTS`; ties stay in order of execution.
         top: keep this many rows and fold the rest into a last one; 0 keeps all.
 
     Raises:
         UnknownNameError: there is no such sort.
-        UsageError: depth or top is negative.
+        UsageError: depth or top is negative, or layers have no such metric.
     """
-    rows = (
-        _by_layer(profile.rows) if depth is None else modules(filter(counts, profile.rows), depth)
-    )
+    kept = [row for row in profile.rows if counts(row, sort)]
+    if depth is not None:
+        rows = modules(kept, depth)
+    else:  # a peak is that of an op: those of a group have none in common
+        rows = kept if known(sort) == PEAK.name else _by_layer(kept)
     return ordered(rows, sort, top)
 
 
-def ordered(rows: Sequence[Row], sort: str = "order", top: int = 0) -> tuple[Row, ...]:
+def ordered(rows: Sequence[Row], sort: str = EXECUTION, top: int = 0) -> tuple[Row, ...]:
     """Sort rows, and fold all but the first `top` into a last one.
 
     Raises:
         UnknownNameError: there is no such sort.
-        UsageError: top is negative.
+        UsageError: top is negative, or layers have no such metric.
     """
-    rows = sorted(rows, key=order(sort))
+    rows = sorted(rows, key=key(sort))
     if top < 0:
         raise UsageError(f"--top {top} is negative", "--top 0 shows all rows")
     if top and len(rows) > top:
@@ -74,27 +58,24 @@ def ordered(rows: Sequence[Row], sort: str = "order", top: int = 0) -> tuple[Row
     return tuple(rows)
 
 
-def order(sort: str) -> Callable[[Row], Any]:
-    """By what rows are sorted, least first.
-
-    Raises:
-        UnknownNameError: there is no such sort.
-    """
-    sort = ALIASES.get(sort, sort)
-    if sort not in SORTS:
-        raise UnknownNameError("order of rows", sort, SORTS, f"orders: {', '.join(SORTS)}")
-    return SORTS[sort]
-
-
 def more(rows: Sequence[Row]) -> Row:
     """The row for what a cut leaves out."""
     return together("", rows, MORE)
 
 
-def counts(row: Row) -> bool:
-    """The row has MACs, other operations that the convention counts, parameters, or a time."""
+def counts(row: Row, sort: str = EXECUTION) -> bool:
+    """The row is worth a line.
+
+    It has MACs, other operations that the convention counts, parameters, or a time; or something of
+    what rows are sorted by, so that what is shown of it adds up.
+    """
     timed = row.time is not None and row.time.seconds > 0
-    return timed or any((cost.flops or cost.params) for cost in (row.before, row.after))
+    sorted_by = AMOUNTS.get(known(sort))
+    return (
+        timed
+        or any((cost.flops or cost.params) for cost in (row.before, row.after))
+        or (sorted_by is not None and row.after != Cost() and sorted_by.of(row) != 0)
+    )
 
 
 def _by_layer(rows: Iterable[Row]) -> list[Row]:
@@ -104,7 +85,7 @@ def _by_layer(rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         if row.group in (CONVOLUTION, LINEAR, MATMUL) or row.replaced:
             shown.append(row)
-        elif counts(row):
+        else:
             folded.setdefault(row.group, []).append(row)
     sums = (replace(together("", rows, FOLDED), folded=group) for group, rows in folded.items())
     return [*shown, *sums]
@@ -141,4 +122,5 @@ def together(path: str, rows: Sequence[Row], group: str) -> Row:
         folds=sum(row.folds for row in rows),
         ops=tuple(index for row in rows for index in row.ops),
         time=sum(times, Timing()) if times else None,
+        live_bytes=max((row.live_bytes for row in rows), default=0),
     )

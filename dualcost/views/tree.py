@@ -21,10 +21,10 @@ from dualcost.views.listing import (
     counts,
     listing,
     more,
-    order,
     ordered,
     together,
 )
+from dualcost.views.order import EXECUTION, key
 
 LINES = 30  # more than these are folded where nobody says how
 OWN = "(itself)"  # what a module runs or owns outside of the modules in it
@@ -198,47 +198,49 @@ class Outline:
         entries: the lines; those on the left add up to the network.
         depth: modules are folded at this depth; None: every line is a layer, or a rest of them.
         chosen: nobody said so: there would have been too many lines.
+        sort: by what the lines are sorted, and of what their shares are.
     """
 
     entries: tuple[Entry, ...]
     depth: int | None = None
     chosen: bool = False
+    sort: str = EXECUTION
 
 
 def outline(
-    profile: Profile, depth: int | None = None, sort: str = "order", top: int | None = None
+    profile: Profile, depth: int | None = None, sort: str = EXECUTION, top: int | None = None
 ) -> Outline:
     """The lines that a user wants; where nobody says which, as many as are easily read.
 
     Args:
         profile: the profile.
         depth: a tree of modules down to this depth; `sort` and `top` hold within each of them.
-        sort: one of `listing.SORTS`.
+        sort: one of `order.SORTS`.
         top: keep this many lines and fold the rest into a last one; 0 keeps all. None: all with
             a depth; else all layers if they are no more than LINES, or modules as deep as LINES
             allow, or the first LINES layers of those that were sorted.
 
     Raises:
         UnknownNameError: there is no such sort.
-        UsageError: depth or top is negative.
+        UsageError: depth or top is negative, or layers have no such metric.
     """
     if (depth or 0) < 0:
         raise UsageError(f"--depth {depth} is negative", "--depth 0 folds the whole network")
     layers = listing(profile, None, sort, top or 0)
     if depth is None and (top is not None or len(layers) <= LINES):
-        return Outline(_flat(layers))
-    if depth is None and sort != "order":
-        return Outline(_flat(ordered(layers, sort, LINES)), chosen=True)
-    tree = module_tree([row for row in profile.rows if counts(row)])
+        return Outline(_flat(layers), sort=sort)
+    if depth is None and sort != EXECUTION:
+        return Outline(_flat(ordered(layers, sort, LINES)), chosen=True, sort=sort)
+    tree = module_tree([row for row in profile.rows if counts(row, sort)])
     if depth is not None:
-        return Outline(folded(tree, depth, sort, top or 0), depth)
+        return Outline(folded(tree, depth, sort, top or 0), depth, sort=sort)
     fitting, entries = 1, folded(tree, 1, top=LINES)
     while (deeper := folded(tree, fitting + 1)) != entries and len(deeper) <= LINES:
         fitting, entries = fitting + 1, deeper
     return Outline(entries, fitting, chosen=True)
 
 
-def folded(tree: Branch, depth: int, sort: str = "order", top: int = 0) -> tuple[Entry, ...]:
+def folded(tree: Branch, depth: int, sort: str = EXECUTION, top: int = 0) -> tuple[Entry, ...]:
     """Modules with their sums, each followed by what lies in it, down to a depth.
 
     What a module runs itself is one line, and a module in which there is only one other shares
@@ -271,7 +273,7 @@ def _level(module: Branch, depth: int, sort: str, top: int) -> tuple[Branch, ...
         _itself(inner) if name == OWN else _closed(inner[0], depth - 1, sort, top)
         for name, inner in members.items()
     ]
-    by = order(sort)
+    by = key(sort)
     level.sort(key=lambda branch: by(branch.row))
     if top and len(level) > top:
         level = [*level[:top], Branch("", "", more([branch.row for branch in level[top:]]))]

@@ -23,7 +23,7 @@ from dualcost.network.cost import CONVENTIONS
 from dualcost.rewrite.request import BIASES
 from dualcost.rewrite.rule import NAMED_RULES, READERS
 from dualcost.units import UNIT_NAMES
-from dualcost.views.listing import SORTS
+from dualcost.views.order import SORTS
 
 # a line → the words that are offered for it, and what they mean
 Ask = Callable[[str], dict[str, str]]

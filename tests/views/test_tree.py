@@ -16,7 +16,8 @@ from dualcost.render.profile.columns import place
 from dualcost.render.profile.layers import label
 from dualcost.render.rewrite import becomes
 from dualcost.rewrite.request import Request
-from dualcost.views.listing import FOLDED, MORE, SORTS, counts, listing
+from dualcost.views.listing import FOLDED, MORE, counts, listing
+from dualcost.views.order import SORTS
 from dualcost.views.tree import LINES, OWN, Entry, folded, module_tree, outline
 
 NETWORKS = ("resnet50", "vit_b_16", "mobilenet_v2", "densenet121", "swin_t", "zoo:yolov3-voc")

@@ -56,7 +56,8 @@ def network_page(
     left_out |= set() if equations else {"equations"}
     named = {"modules": "By module"} if profile.rewrite is None else {}
     lead, *facts = heading.facts(profile)
-    apart = ("versions", "latency", "machine", "")
+    versions = ("traced with", "here")
+    apart = (*versions, "latency", "machine", "caution")
     return rendered(
         "network.html",
         version=__version__,
@@ -83,10 +84,9 @@ def network_page(
         handled=[f"handled: {line}" for line in heading.handled(profile)],
         facts=[fact for fact in facts if fact[0] not in apart],
         ran=report.ran,
-        notes=heading.uncounted(profile)[-1:] if profile.partial else [],
+        notes=[f"{label}: {text}" for label, text in heading.not_counted(profile)],
         command=command,
-        environment=[fact for fact in facts if fact[0] in ("versions", "machine")]
-        + _memory(report),
+        environment=[fact for fact in facts if fact[0] in (*versions, "machine")] + _memory(report),
         data=_data(report, table),
     )
 
@@ -102,10 +102,9 @@ def _latency(report: Report) -> list[tuple[str, str]]:
     profile = report.profile
     if profile.latency is None:
         return []
-    about = [fact for fact in heading.facts(profile) if fact[0] in ("latency", "")]
-    predicted = [(label or "but", text) for label, text in heading.latency(profile)]
-    named = {"latency": "how", "": "but"}
-    return predicted + [(named.get(label, label), text) for label, text in about]
+    about = [fact for fact in heading.tool(profile) if fact[0] in ("latency", "caution")]
+    named = {"latency": "how"}
+    return heading.latency(profile) + [(named.get(label, label), text) for label, text in about]
 
 
 def _memory(report: Report) -> list[tuple[str, str]]:

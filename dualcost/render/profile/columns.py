@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dualcost import units
@@ -13,6 +13,7 @@ from dualcost.network.cost import Cost, ratio
 from dualcost.render.rewrite import becomes, why
 from dualcost.rewrite.decision import Outcome
 from dualcost.views.listing import FOLDED, MODULE, MORE, SEVERAL
+from dualcost.views.order import EXECUTION, PEAK, TIME, Amount, amount
 
 Value = int | float | str | bool | None
 
@@ -30,6 +31,7 @@ class Column:
         only: the profiles in which it says something; None: all.
         part: the part of the whole that a bar beside it shows; None: no bar.
         sums: what is listed adds up in it. Of traffic, ops that count nothing have a part too.
+        metric: what it shows of a row as rewritten; None: something else.
     """
 
     title: str
@@ -40,6 +42,7 @@ class Column:
     only: Callable[[Profile], bool] | None = None
     part: Callable[[Profile, Row], float | None] | None = None
     sums: bool = True
+    metric: Metric | None = None
 
 
 def place(row: Row) -> str:
@@ -82,15 +85,6 @@ def _out(profile: Profile, row: Row, unit: str) -> str:
     return f"{sides[0]}²" if len(sides) == 2 and sides[0] == sides[1] else units.size(sides)
 
 
-def _of_macs(profile: Profile, row: Row) -> float | None:
-    return ratio(row.after.macs, profile.after.macs)
-
-
-def _of_time(profile: Profile, row: Row) -> float | None:
-    whole = profile.latency.after.seconds if profile.latency else 0.0
-    return row.time.seconds / whole if row.time and whole else None
-
-
 def _percent(
     part: Callable[[Profile, Row], float | None],
 ) -> Callable[[Profile, Row, str], str]:
@@ -116,6 +110,14 @@ def _milliseconds(profile: Profile, row: Row, unit: str) -> str:
     return units.milliseconds(row.time.seconds) if row.time and row.time.seconds else ""
 
 
+def _live(profile: Profile, row: Row, unit: str) -> str:
+    return PEAK.unit.text(row.live_bytes) if row.live_bytes else ""
+
+
+def _saved(profile: Profile, row: Row, unit: str) -> str:
+    return units.count(row.before.macs - row.after.macs, unit)
+
+
 def _bound(profile: Profile, row: Row, unit: str) -> str:
     return row.time.bound if row.time else ""
 
@@ -136,11 +138,12 @@ def _before(metric: Metric) -> Callable[[Profile, Row, str], str]:
 
 
 def _after(metric: Metric, **words: Any) -> Column:
-    """The column of a metric."""
+    """The column of a metric after the rewrite, if there is one."""
     return Column(
         metric.title,
         lambda profile, row, unit: _text(metric, row.after, unit),
         apart=" ",
+        metric=metric,
         **words,
     )
 
@@ -170,17 +173,49 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _after(METRICS["params"], leaves=1),
     _after(METRICS["traffic"], leaves=6, sums=False),
-    Column("share", _percent(_of_macs), only=lambda p: not _timed(p), part=_of_macs),
     Column("ratio", _ratio, only=_rewritten),
-    Column("~ms", _milliseconds, only=_timed),
-    Column("of time", _percent(_of_time), only=_timed, part=_of_time),
+    Column("~ms", _milliseconds, only=_timed, metric=TIME),
     Column("bound", _bound, number=False, only=_timed),
 )
 
 
-def columns(profile: Profile) -> tuple[Column, ...]:
-    """The columns that say something about this profile."""
-    return tuple(column for column in COLUMNS if column.only is None or column.only(profile))
+def columns(profile: Profile, sort: str = EXECUTION) -> tuple[Column, ...]:
+    """The columns that say something about this profile, sorted like this.
+
+    What it is sorted by has a column, which stays where there is little room, and shares with bars.
+    """
+    shown = [column for column in COLUMNS if column.only is None or column.only(profile)]
+    measured = amount(profile, sort)
+    metrics = [column.metric for column in shown]
+    counted = metrics.index(METRICS["traffic"])  # the last of the costs
+    if measured.saved or measured.metric not in metrics:
+        own = counted + 1
+        shown.insert(own, _own(measured))
+    else:
+        own = metrics.index(measured.metric)
+        shown[own] = replace(shown[own], leaves=0, sums=True)
+    shown.insert(max(own, counted) + 1, _share(measured))
+    if profile.rewrite is None:
+        return tuple(shown)
+    return tuple(
+        replace(one, title=f"{one.title} after") if one.metric is not None else one for one in shown
+    )
+
+
+def _own(measured: Amount) -> Column:
+    """The column of what rows are sorted by, where no other shows it."""
+    if measured.saved:
+        return Column("MACs saved", _saved, apart=" ")
+    if measured.metric is PEAK:
+        return Column("live", _live, apart=" ")
+    return _after(measured.metric)
+
+
+def _share(measured: Amount) -> Column:
+    """The shares of it, with bars."""
+    title = {TIME: "time"}.get(measured.metric, measured.metric.title)
+    title = "of saved" if measured.saved else f"of {title}"
+    return Column(title, _percent(measured.share), part=measured.share)
 
 
 def _size(name: str) -> Callable[[Row], Value]:

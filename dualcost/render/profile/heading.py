@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dualcost import units
@@ -13,7 +14,7 @@ from dualcost.render.rewrite import why
 from dualcost.rewrite.decision import Indivisibility
 from dualcost.rewrite.exemption import Exemption
 from dualcost.rewrite.request import Bias
-from dualcost.version import __version__
+from dualcost.version import __version__, installed, public
 from dualcost.views.listing import FOLDED, MODULE, MORE
 
 TITLES = {
@@ -38,8 +39,8 @@ def title(profile: Profile) -> str:
     )
 
 
-def facts(profile: Profile) -> list[tuple[str, str]]:
-    """Label and text of each line below the title."""
+def question(profile: Profile) -> list[tuple[str, str]]:
+    """Label and text of each line that says what was asked: the input, and what is replaced."""
     asked = profile.rewrite
     lines = [("input", ", ".join(str(spec) for spec in profile.inputs))]
     if asked is not None:
@@ -47,14 +48,32 @@ def facts(profile: Profile) -> list[tuple[str, str]]:
         lines += [("but", str(exemption)) for exemption in asked.exemptions]
         if asked.bias is Bias.DROP:
             lines.append(("bias", "dropped in what is replaced"))
-    lines += [
-        ("counts", f"{profile.convention.about} (convention {profile.convention.name})"),
+    return [*lines, *(("note", note) for note in profile.notes)]
+
+
+def tool(profile: Profile) -> list[tuple[str, str]]:
+    """Label and text of each line that says how the answer came about."""
+    lines = [
+        ("counted", f"{profile.convention.about} (convention {profile.convention.name})"),
         ("unit", profile.convention.unit),
-        ("versions", ", ".join(f"{k} {v}" for k, v in versions(profile).items())),
+        *_calibration(profile),
     ]
-    lines += _calibration(profile)
-    lines += [("note", note) for note in profile.notes]
-    return lines
+    traced = _named(profile.versions)
+    if traced:
+        lines.append(("traced with", traced))
+    # what traced a packaged network may not be what runs here
+    here = {name: installed(name) for name in profile.versions}
+    other = {
+        name: version
+        for name, version in here.items()
+        if version and public(version) != public(profile.versions[name])
+    }
+    return [*lines, ("here", _named({"dualcost": __version__, **other}))]
+
+
+def facts(profile: Profile) -> list[tuple[str, str]]:
+    """The same lines together."""
+    return [*question(profile), *tool(profile)]
 
 
 def _calibration(profile: Profile) -> list[tuple[str, str]]:
@@ -71,8 +90,12 @@ def _calibration(profile: Profile) -> list[tuple[str, str]]:
         ("machine", f"{calibration.machine}; calibrated {calibration.date[:10]}"),
     ]
     if predicted.foreign:
-        lines.append(("", "this calibration was not compared with this machine"))
+        lines.append(("caution", "this calibration was not compared with this machine"))
     return lines
+
+
+def _named(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def versions(profile: Profile) -> dict[str, str]:
@@ -110,7 +133,7 @@ class Sum:
 
 
 def sums(profile: Profile) -> list[Sum]:
-    """The exact totals, last and most important: MACs, FLOPs and parameters."""
+    """The exact totals, first and most important: MACs, FLOPs and parameters."""
     before, after = profile.before, profile.after
     counts = [
         ("MACs", before.macs, after.macs),
@@ -139,20 +162,27 @@ def latency(profile: Profile) -> list[tuple[str, str]]:
     if predicted is None:
         return []
     sides = [predicted.before, predicted.after][profile.rewrite is None :]
-    low = "≥ " if predicted.unpredicted else ""
+    shown = " → ".join(band(side, at_least=bool(predicted.unpredicted)) for side in sides)
     left = predicted.ratio
     change = f"  ({left:.3f})" if left is not None and profile.rewrite is not None else ""
-    lines = [("latency", " → ".join(f"{low}{_band(side)}" for side in sides) + change)]
-    bounds = (f"{units.duration(side.roofline_s)} by {side.bound}" for side in sides)
+    lines = [("latency", shown + change)]
+    bounds = (f"~{units.duration(side.roofline_s)} by {side.bound}" for side in sides)
     lines.append(("roofline", " → ".join(bounds)))
     if predicted.unpredicted:
         names = ", ".join(f"{name} ({n})" for name, n in sorted(predicted.unpredicted.items()))
-        lines.append(("", f"not predicted, so that latency is a lower bound: {names}"))
+        lines.append(("not timed", f"{names}: latency is a lower bound"))
     return lines
 
 
-def _band(timing: Timing) -> str:
-    """A time and the ends of its band, whose unit is said once: "~44.59 ms (40.21 to 48.98)"."""
+def band(timing: Timing, *, at_least: bool = False) -> str:
+    """A time and the ends of its band, whose unit is said once: "~44.59 ms (40.21 to 48.98)".
+
+    Where the times of some ops are unknown, the lower end is a bound, and there is no upper end:
+    "≥ ~40.21 ms (what is known: ~44.59 ms)".
+    """
+    if at_least:
+        known = units.duration(timing.seconds)
+        return f"≥ ~{units.duration(timing.lower_s)} (what is known: ~{known})"
     shown = [units.duration(t) for t in (timing.seconds, timing.lower_s, timing.upper_s)]
     unit = shown[0].partition(" ")[2]
     low, high = (text.removesuffix(f" {unit}") for text in shown[1:])
@@ -174,9 +204,8 @@ def memory(profile: Profile) -> list[tuple[str, str]]:
     if profile.buffers:
         elements = sum(buffer.numel for buffer in profile.buffers)
         nbytes = sum(buffer.nbytes for buffer in profile.buffers)
-        shown.append(
-            ("buffers", f"{elements:,} elements in {len(profile.buffers)}, {units.memory(nbytes)}")
-        )
+        count = f"{len(profile.buffers)} with {elements:,} elements"
+        shown.append(("buffers", f"{count}, {units.memory(nbytes)}"))
     return shown
 
 
@@ -185,7 +214,7 @@ def _traffic(cost: Cost) -> str:
     return f"{units.memory(cost.traffic)}{intensity}"
 
 
-def uncounted(profile: Profile) -> list[str]:
+def uncounted(profile: Profile) -> list[tuple[str, str]]:
     """What ran and adds no MACs here: said, so that nobody takes it for forgotten."""
     names: dict[str, int] = {}
     for row in profile.rows:
@@ -195,16 +224,16 @@ def uncounted(profile: Profile) -> list[str]:
     lines = []
     if names:
         ran = ", ".join(f"{count} {name}" for name, count in sorted(names.items()))
-        lines.append(f"ops that ran without MACs in this convention: {ran}")
+        lines.append(("no MACs", f"{ran} ops; they have none in this convention"))
     return [*lines, *not_counted(profile)]
 
 
-def not_counted(profile: Profile) -> list[str]:
+def not_counted(profile: Profile) -> list[tuple[str, str]]:
     """What ran and no rule knows, if anything."""
     if not profile.unknown:
         return []
     ops = ", ".join(f"{op} ({count})" for op, count in sorted(profile.unknown.items()))
-    return [f"not counted, so that MACs are a lower bound: {ops}"]
+    return [("not counted", f"{ops}: MACs are a lower bound")]
 
 
 def row_style(row: Row) -> str:

@@ -7,20 +7,24 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from dualcost.costs.profile import Profile
-from dualcost.render.glyphs import CELLS, aligned, bar, guides, shortened
+from dualcost.render.glyphs import CELLS, aligned, bar, guides, shortened, stacked
 from dualcost.render.profile.columns import Column, columns, place
 from dualcost.render.profile.heading import row_style
 from dualcost.render.rewrite import becomes
 from dualcost.views.listing import MORE
 from dualcost.views.tree import Entry, Outline
 
+TITLES = 2  # the lines of the titles; the upper one is left out where it says nothing
 LEAST = 16  # names are shortened to no less than this
 
 
 def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Text]:
-    """The columns' titles and a line for each entry, for a terminal of this width."""
+    """The columns' titles and a line for each entry, for a terminal of this width.
+
+    Below them is said which columns have no room.
+    """
     entries = outline.entries
-    _, *asked = columns(profile)
+    _, *asked = columns(profile, outline.sort)
     if outline.depth is not None:
         asked = [column for column in asked if column.sums]
     names = [guides(entry.ends) + label(entry) for entry in entries]
@@ -28,10 +32,14 @@ def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Te
         map(len, ["layer", *(n for n, e in zip(names, entries, strict=True) if not _rest(e))])
     )
     every = {column: _block(column, profile, entries, unit) for column in asked}
-    blocks = _fitting(every, width - wanted)
+    blocks, left_out = _fitting(every, width - wanted)
     room = min(wanted, max(LEAST, width - _width(blocks)))
-    lines = [_line("layer".ljust(room), [block[0] for block in blocks], "dim")]
-    for entry, name, *cells in zip(entries, names, *(block[1:] for block in blocks), strict=True):
+    heads = zip(("", "layer"), *(block[:TITLES] for block in blocks), strict=True)
+    lines = [
+        _line(name.ljust(room), cells, "dim") for name, *cells in heads if "".join(cells).strip()
+    ]
+    bodies = (block[TITLES:] for block in blocks)
+    for entry, name, *cells in zip(entries, names, *bodies, strict=True):
         guide = len(guides(entry.ends))
         if _rest(entry):
             lines.append(_line(*_spilt(entry, name, room, cells), _style(entry)))
@@ -39,7 +47,14 @@ def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Te
             short = name[:guide] + shortened(name[guide:], max(1, room - guide))
             lines.append(_line(short.ljust(room), cells, _style(entry)))
         lines[-1].stylize("dim not bold", 0, guide)
-    return lines
+    return [*lines, *(Text(one, "dim") for one in filter(None, [no_room(left_out)]))]
+
+
+def no_room(titles: Sequence[str]) -> str:
+    """Which columns a terminal has no room for, and how to see them; "" where there are none."""
+    if not titles:
+        return ""
+    return f"no room for {', '.join(titles)}: use a wider terminal or --format csv"
 
 
 def label(entry: Entry) -> str:
@@ -75,31 +90,36 @@ def _width(blocks: Iterable[Sequence[str]]) -> int:
     return sum(len(block[0]) + 1 for block in blocks)
 
 
-def _fitting(every: dict[Column, tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
-    """The columns that say something, and that fit."""
-    blocks = {column: block for column, block in every.items() if "".join(block[1:]).strip()}
+def _fitting(
+    every: dict[Column, tuple[str, ...]], width: int
+) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The columns that say something and that fit, and the titles of those that do not fit."""
+    blocks = {column: block for column, block in every.items() if "".join(block[TITLES:]).strip()}
+    said = [*blocks]
     while _width(blocks.values()) > width:
         leaving = max(blocks, key=lambda column: column.leaves)
         if not leaving.leaves:
             break
         del blocks[leaving]
-    return list(blocks.values())
+    return list(blocks.values()), [column.title for column in said if column not in blocks]
 
 
 def _block(
     column: Column, profile: Profile, entries: Sequence[Entry], unit: str
 ) -> tuple[str, ...]:
-    """The title of a column and its cells, aligned."""
+    """The lines of the title of a column, and its cells, aligned."""
     texts = [column.text(profile, entry.row, unit) for entry in entries]
     if column.apart:
         texts = aligned(texts, column.apart)
-    texts = [column.title, *texts]
-    width = max(map(len, texts))
-    block = [text.rjust(width) if column.number else text.ljust(width) for text in texts]
     if column.part is None:
-        return tuple(block)
-    drawn = [" " * CELLS, *map(bar, bars(column, profile, entries))]
-    return tuple(f"{text} {one}" for text, one in zip(block, drawn, strict=True))
+        texts = [*stacked(column.title), *texts]
+        width = max(map(len, texts))
+        return tuple(text.rjust(width) if column.number else text.ljust(width) for text in texts)
+    width = max(map(len, texts), default=0)
+    drawn = zip(texts, map(bar, bars(column, profile, entries)), strict=True)
+    block = [f"{text:>{width}} {one}" for text, one in drawn]
+    title = column.title.ljust(width + 1 + CELLS)
+    return (" " * len(title), title, *block)
 
 
 def bars(column: Column, profile: Profile, entries: Sequence[Entry]) -> list[float]:

@@ -9,11 +9,21 @@ from dualcost.costs.profile import Profile, Row
 from dualcost.network.cost import ratio
 from dualcost.render.profile import heading
 from dualcost.render.profile.columns import columns
+from dualcost.views.order import EXECUTION
 
 
-def profile_markdown(profile: Profile, rows: Sequence[Row], unit: str) -> str:
-    """Heading, rows and totals."""
-    shown = columns(profile)
+def profile_markdown(
+    profile: Profile, rows: Sequence[Row], unit: str, sort: str = EXECUTION
+) -> str:
+    """Totals, rows, and how they came about.
+
+    Args:
+        profile: the profile.
+        rows: those to be shown (`listing.listing`).
+        unit: of counts, one of `units.UNIT_NAMES`.
+        sort: one of `order.SORTS`: by what the rows are sorted, and of what their shares are.
+    """
+    shown = columns(profile, sort)
     layers = table(
         [column.title for column in shown],
         ([column.text(profile, row, unit) for column in shown] for row in rows),
@@ -22,15 +32,16 @@ def profile_markdown(profile: Profile, rows: Sequence[Row], unit: str) -> str:
     lines = [
         f"### {heading.title(profile)}",
         "",
-        *(f"- **{label}**: {text}" for label, text in heading.facts(profile)),
+        *(f"- **{one.label}**: {one.text}" for one in heading.sums(profile)),
+        *(f"- **{label}**: {text}" for label, text in heading.latency(profile)),
+        *(f"- **{label}**: {text}" for label, text in heading.question(profile)),
         *(f"- handled: {line}" for line in heading.handled(profile)),
         "",
         layers,
         _totals(profile, unit),
         *(f"- {label}: {text}" for label, text in heading.memory(profile)),
-        *(f"- **{label or 'note'}**: {text}" for label, text in heading.latency(profile)),
-        *(f"- **{one.label}**: {one.text}" for one in heading.sums(profile)),
-        *(f"- {line}" for line in heading.uncounted(profile)),
+        *(f"- {label}: {text}" for label, text in heading.uncounted(profile)),
+        *(f"- {label}: {text}" for label, text in heading.tool(profile)),
     ]
     return "\n".join(lines) + "\n"
 

@@ -72,7 +72,7 @@ class NotebookProfile(Profile):
             for total in heading.sums(self)
         ]
         rest = ".to_dataframe() has every row" if shown.chosen else ""
-        notes = [*heading.not_counted(self), rest]
+        notes = [*(f"{label}: {text}" for label, text in heading.not_counted(self)), rest]
         return "".join(
             (
                 f'<div class="dualcost"><style>{STYLE}</style>',

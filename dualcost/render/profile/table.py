@@ -11,7 +11,7 @@ from rich.text import Text
 from dualcost import units
 from dualcost.costs.profile import Profile
 from dualcost.network.cost import Cost, ratio
-from dualcost.render.glyphs import aligned
+from dualcost.render.glyphs import aligned, stacked
 from dualcost.render.profile import heading
 from dualcost.render.profile.layers import layers, remark, whole
 from dualcost.render.rewrite import why
@@ -27,7 +27,7 @@ def profile_table(
     width: int,
     footer: Sequence[tuple[str, str]] = (),
 ) -> RenderableType:
-    """Heading, rows and totals for a terminal of this width; what matters most comes last.
+    """The totals, the rows, and how they came about, for a terminal of this width.
 
     Args:
         profile: the profile.
@@ -41,19 +41,17 @@ def profile_table(
         command.stylize("dim", 0, LABELS)
     return Group(
         Text(heading.title(profile), style="bold"),
-        _pairs(heading.facts(profile)),
+        _sums(profile),
+        _pairs(heading.question(profile)),
         "",
         *layers(profile, outline, unit, width),
         *(Text(line, style="dim") for line in filter(None, [remark(outline)])),
-        *(Text(f"handled  {line}", style="yellow") for line in heading.handled(profile)),
+        *(Text(f"{'handled':{LABELS}}{line}", style="yellow") for line in heading.handled(profile)),
         "",
         *_totals(profile, unit, width),
-        *(Text(line, style="dim") for line in heading.uncounted(profile)),
         "",
-        _pairs(heading.memory(profile)),
+        _pairs([*heading.memory(profile), *heading.uncounted(profile), *heading.tool(profile)]),
         *commands,
-        "",
-        _sums(profile),
     )
 
 
@@ -75,7 +73,7 @@ def explanation(rewritten: Rewritten) -> RenderableType:
     )
 
 
-LABELS = 12  # the columns that labels take
+LABELS = 13  # the columns that labels take
 
 
 def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
@@ -89,7 +87,7 @@ def _pairs(lines: Sequence[tuple[str, str]], style: str = "") -> Table:
 
 
 def _sums(profile: Profile) -> Table:
-    """The exact totals, bold, and behind them the time if one was asked for."""
+    """The exact totals, bold, and below them the time if one was asked for."""
     sums = heading.sums(profile)
     widths = [max(len(getattr(one, side)) for one in sums) for side in ("before", "after")]
     lines = []
@@ -98,7 +96,7 @@ def _sums(profile: Profile) -> Table:
         if one.after:
             text += f" → {one.after.rjust(widths[1])}  ({one.change})"
         lines.append((one.label, text))
-    return _pairs([*lines, *reversed(heading.latency(profile))], "bold")
+    return _pairs([*lines, *heading.latency(profile)], "bold")
 
 
 def _totals(profile: Profile, unit: str, width: int) -> list[Text]:
@@ -109,16 +107,20 @@ def _totals(profile: Profile, unit: str, width: int) -> list[Text]:
         [*_change(before, after, "macs", unit), *_change(before, after, "params", unit)]
         for _, before, after in lines
     ]
-    titles = ["MACs", "after", "ratio", "params", "after", "ratio"]
+    titles = ["MACs before", "MACs after", "ratio", "params before", "params after", "ratio"]
+    if profile.rewrite is None:
+        titles = ["MACs", "", "", "params", "", ""]
     columns = [
-        [title, *aligned(column)] for title, *column in [*zip(titles, *cells, strict=True)][sides]
+        [*stacked(title), *aligned(column)]
+        for title, *column in [*zip(titles, *cells, strict=True)][sides]
     ]
     columns = [[text.rjust(max(map(len, column))) for text in column] for column in columns]
-    names = ["", *(name for name, *_ in lines)]
+    names = ["", "", *(name for name, *_ in lines)]
     columns.insert(0, [name.ljust(max(map(len, names))) for name in names])
-    rows = [*zip(*columns, strict=True)]
+    rows = [row for row in zip(*columns, strict=True) if "".join(row).strip()]
     gap = "  " if sum(map(len, rows[0])) + 2 * len(rows[0]) - 2 <= width else " "
-    styles = ["dim", *[""] * (len(rows) - 2), "bold"]
+    heads = len(rows) - len(lines)
+    styles = ["dim"] * heads + [""] * (len(lines) - 1) + ["bold"]
     return [whole(gap.join(row), style) for row, style in zip(rows, styles, strict=True)]
 
 
