@@ -138,17 +138,12 @@ def models(incomplete: str) -> Words:
 
 def factories(incomplete: str) -> Words:
     """The functions and classes of a file of code, read without running it."""
-    import ast
+    from dualcost.code.outline import outline
 
     path = incomplete.partition(":")[0]
     if not path.endswith(CODE):
         return [(name, "") for name in _in_this_folder(CODE)]
-    tree = ast.parse(Path(path).read_bytes())
-    return [
-        (f"{path}:{node.name}", (ast.get_docstring(node) or "").partition("\n")[0])
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-    ]
+    return [(f"{path}:{one.name}", one.about) for one in outline(path).offers]
 
 
 def patterns(incomplete: str) -> Words:

@@ -103,7 +103,7 @@ def roomy(metric: str, value: int, headroom: Fraction) -> str:
 
 def _name(target: str, rewrite: Request | None, taken: set[str]) -> str:
     """A short name: "small" of models.py:small, "resnet50-dual" of a rewritten resnet50."""
-    name = target.rpartition(":")[2]
+    name = target.split(":", 1)[-1]
     name = Path(name).stem if name.endswith(".pt2") else name
     name = f"{name}-{rewrite.kind.name}" if rewrite else name
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")

@@ -1,8 +1,8 @@
 """A network by name: a packaged trace, else the user's cache, else `nn` traces it.
 
 Names: "resnet50" (the zoo, then torchvision), "zoo:NAME", "torchvision:NAME",
-"path/to/file.py:factory", "package.module:factory" and "path/to/model.pt2". torch is imported
-only on a miss.
+"path/to/file.py:factory", "package.module:factory(width=32)", "path/to/file.py" with one model in
+it, and "path/to/model.pt2". torch is imported only on a miss.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dualcost.code import outline
+from dualcost.code.address import Address, is_file
 from dualcost.errors import ModelError, OutputError, TraceFileError, UnknownNameError, UsageError
 from dualcost.network import symbolic, tracefile
 from dualcost.network.network import Network, TensorSpec
@@ -162,12 +164,18 @@ def _split(model: str) -> tuple[str, str]:
 
     Raises:
         UnknownNameError: it is neither a known name nor code.
+        UsageError: it is no code that could be named.
+        ModelError: it is a file of code, which has no model or several.
     """
     origin, colon, name = model.rpartition(":")
     if origin in LIBRARIES:
         return origin, name
-    if colon or model.endswith(EXPORTED):
+    if is_file(model):
+        return "", outline.address(model)
+    if model.endswith(EXPORTED):
         return "", model
+    if colon:
+        return "", str(Address.parse(model))
     for known in ORIGINS:
         if model in names(known):
             return known, model
@@ -265,6 +273,10 @@ def _traced(
 ) -> Network:
     """Trace a source on what the user says about its input, else on what is known."""
     said = bool(inputs) or batch is not None
+    if said and not inputs:
+        source = source.with_input()
+        if source.example is not None:
+            raise UsageError(f"the input of {source.name} is nested", "say it with --inputs")
     return source.trace(
         _with_batch(inputs or source.inputs, batch) if said else (), example, device
     )
@@ -330,7 +342,7 @@ def _traced_symbolic(
         from dualcost.nn.sources import sources
         from dualcost.nn.sources.build import build
 
-        source = sources.find(model)
+        source = sources.find(model).with_input()
         specs = _with_batch(inputs or source.inputs, batch)
         if not specs or source.listed:
             why = "takes a list of images" if source.listed else "has no known input"

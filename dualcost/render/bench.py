@@ -66,7 +66,7 @@ def _conditions(comparison: Comparison) -> str:
 def _label(contender: Contender, comparison: Comparison) -> str:
     words = [str(contender.variant)]
     if len(_models(comparison)) > 1:
-        words.insert(0, contender.model.rpartition(":")[2])
+        words.insert(0, contender.model.split(":", 1)[-1])
     if len(comparison.race.conditions.modes) > 1:
         words.append(contender.mode)
     return ", ".join(words)

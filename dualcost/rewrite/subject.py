@@ -18,8 +18,11 @@ from dualcost.kinds.recipe import ConvKind
 from dualcost.rewrite import plan
 from dualcost.rewrite.request import USUAL, Request
 
-# a plus that a kind or a plan follows: "a+b/model.py:make" is a model alone
-_CHANGE = re.compile(r"(.*?)\+([^\s:@;+/.]+(?:[\s:@;].*)?|[^:@;+]+\.toml)", re.DOTALL)
+# a plus that a kind or a plan follows: "a+b/model.py:make" is a model alone, and so is
+# "model.py:Net('a+b')": what stands in the parentheses of a factory is passed over
+_CHANGE = re.compile(
+    r"((?>(?:[^:]*:[\w.]+\(.*\))?).*?)\+([^\s:@;+/.]+(?:[\s:@;].*)?|[^:@;+]+\.toml)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,12 @@ class Subject:
                     f"{change} says it all, and other words stand beside it", "leave them out"
                 )
             return cls(name, plan.read(change), text)
-        if "@" in text and not change and not text.partition("@")[2].count("/"):
+        if (
+            "@" in text
+            and not change
+            and text[-1:] != ")"
+            and not text.partition("@")[2].count("/")
+        ):
             raise UsageError(f"{text!r} says where, but not by what", "write MODEL+dual:G=4@RULE")
         wanted = change or conv
         if wanted is None:

@@ -72,7 +72,7 @@ def convert_to_file(
     assert profile.rewrite is not None
     check_init(init)
     source = sources.find(profile.network)
-    example = source.example
+    example = source.with_input().example
     if example is not None and specs_of(example) != profile.inputs:
         example = None
     with torch.random.fork_rng(devices=[]):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dualcost.code.address import Address
 from dualcost.costs.profile import Profile
 from dualcost.errors import UsageError
 from dualcost.nn.formats import EXPORTED
@@ -157,18 +158,21 @@ def _builder(source: Source, output: Path) -> _Builder:
 
 def _from_code(source: Source, output: Path) -> _Builder:
     """A user's own factory: imported, where Python finds it from the module's folder."""
-    place, _, factory = source.name.rpartition(":")
-    called = "" if source.ready else "()"
-    if place.endswith(".py"):
-        text = f'str({_beside(Path(place), output)}) + ":{factory}"'
+    address = Address.parse(source.name)
+    called = "" if source.ready else address.arguments or "()"
+    if address.in_file:
+        factory = _quoted(f":{address.name}{address.arguments}")
+        text = f"str({_beside(Path(address.place), output)}) + {factory}"
         # imported before the seed is set, as it may draw random numbers itself
         return _Builder(
             ("from dualcost.nn.sources import from_code",),
             "original.factory()",
             (f"original = from_code({text})",),
         )
-    first, dot, rest = factory.partition(".")
-    return _Builder((f"from {place} import {first} as original",), f"original{dot}{rest}{called}")
+    first, dot, rest = address.name.partition(".")
+    return _Builder(
+        (f"from {address.place} import {first} as original",), f"original{dot}{rest}{called}"
+    )
 
 
 def _beside(path: Path, output: Path) -> str:

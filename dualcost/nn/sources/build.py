@@ -75,7 +75,7 @@ def made(factory: Callable[[], Any], name: str) -> nn.Module:
     except (Exception, SystemExit) as error:
         raise ModelError(
             f"{name} cannot be built: {type(error).__name__}: {error}",
-            "the factory is called without arguments",
+            "its arguments are those in the parentheses behind it, file.py:Net(width=32)",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import Any
 
 import torch
 
+from dualcost.code.address import Address, is_file
+from dualcost.code.outline import INPUTS
 from dualcost.errors import DualcostError, ModelError, UnknownNameError, UsageError
 from dualcost.network.network import TensorSpec
 from dualcost.nn.sources.source import Source
@@ -20,16 +23,18 @@ from dualcost.nn.trace.inputs import Example, example_of
 
 
 def from_code(text: str) -> Source:
-    """A user's own model: "path/to/file.py:factory" or "package.module:factory".
+    """A user's own model: "path/to/file.py:factory" or "package.module:factory(width=32)".
 
     The file or module is imported: it is code, and it runs.
 
     Raises:
-        ModelError: it cannot be imported, or has no such factory.
+        UsageError: the text names no factory, or an argument is not a literal.
+        ModelError: it cannot be imported, has no such factory, or that takes other arguments.
     """
-    place, _, attribute = text.rpartition(":")
+    address = Address.parse(text)
+    place, attribute = address.place, address.name
     _forget(set(_imported.values()))  # the code may have changed
-    if place.endswith(".py"):
+    if address.in_file:
         folder = Path(place).resolve().parent
         module = _import_file(Path(place))
     else:
@@ -41,29 +46,62 @@ def from_code(text: str) -> Source:
             names = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
             raise UnknownNameError(f"factory in {place}", attribute, names)
         found = getattr(found, part)
-    known = _stated_input(module)
+    known, make_input = _stated_input(module), _input_maker(module, place, folder)
     if isinstance(found, torch.nn.Module):
-        return Source(text, lambda: found, known, ready=True)
+        if address.arguments:
+            raise ModelError(f"{place}:{attribute} is a model, and takes no arguments", "omit them")
+        return Source(text, lambda: found, known, ready=True, make_input=make_input)
     if not callable(found):
         raise ModelError(
             f"{text} is a {type(found).__name__}, not a factory",
             "name a class, a function that returns a torch.nn.Module, or a module",
         )
 
+    address.check(found)
+
     def make() -> Any:
         with _started_in(folder):  # it may import more of the user's code
-            return found()
+            return found(*address.args, **address.kwargs)
 
-    return Source(text, make, known)
+    return Source(text, make, known, make_input=make_input)
 
 
 def _stated_input(module: Any) -> tuple[TensorSpec, ...]:
-    """What a user's module says about the input of its models, as INPUT = "1x3x224x224"."""
-    said = getattr(module, "INPUT", ())
+    """What a user's module says about the input of its models, as INPUT = "1x3x224x224".
+
+    It may be a text or a shape, (1, 3, 224, 224), or a list of these.
+    """
+    said: Any = getattr(module, "INPUT", ())
+    alone = isinstance(said, str) or _is_shape(said)
     try:
-        return tuple(TensorSpec.parse(word) for word in ([said] if isinstance(said, str) else said))
+        return tuple(
+            TensorSpec(tuple(one)) if _is_shape(one) else TensorSpec.parse(one)
+            for one in ([said] if alone else said)
+        )
     except (UsageError, TypeError, AttributeError):
         return ()  # it means something else
+
+
+def _is_shape(said: Any) -> bool:
+    whole = isinstance(said, list | tuple) and bool(said)
+    return whole and all(type(size) is int and size > 0 for size in said)
+
+
+def _input_maker(module: Any, place: str, folder: Path) -> Callable[[], Example] | None:
+    """The function `inputs` of a user's module, if it has one that is called without arguments."""
+    made = getattr(module, INPUTS, None)
+    if not inspect.isfunction(made):
+        return None
+    try:
+        inspect.signature(made).bind()
+    except TypeError:  # it means something else
+        return None
+
+    def make() -> Example:
+        with _started_in(folder):
+            return _example(made, f"{place}:{INPUTS}")
+
+    return make
 
 
 def _import_file(path: Path) -> Any:
@@ -152,7 +190,16 @@ def example_from(text: str) -> Example:
     Raises:
         ModelError: it cannot be imported, raises, or makes no tensors.
     """
-    made = from_code(text).factory
+    text = f"{text.removesuffix(':')}:{INPUTS}" if is_file(text) else text
+    return _example(from_code(text).factory, text)
+
+
+def _example(made: Callable[[], Any], text: str) -> Example:
+    """What a factory of inputs makes.
+
+    Raises:
+        ModelError: it raises, or makes no tensors.
+    """
     try:
         return example_of(made())
     except DualcostError:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import nn
+
 from dualcost.errors import ModelError
 from dualcost.network.network import Network, TensorSpec
 from dualcost.nn.sources.build import build
-from dualcost.nn.trace.inputs import Example, specs_of
+from dualcost.nn.sources.proposal import proposal, required
+from dualcost.nn.trace.inputs import Example, is_plain, specs_of
 from dualcost.nn.trace.trace import ValuesNeededError, trace, traced_with
 
 
@@ -26,6 +29,8 @@ class Source:
         example: the arguments that it is called with unless the user says otherwise, where
             `inputs` cannot say them.
         ready: the model exists, and the factory gives it as it is.
+        make_input: makes an example, where the user's code has a function that does; it runs only
+            when nobody says another input.
     """
 
     name: str
@@ -35,6 +40,7 @@ class Source:
     libraries: tuple[str, ...] = ()
     example: Example | None = None
     ready: bool = False
+    make_input: Callable[[], Example] | None = None
 
     def trace(
         self,
@@ -70,15 +76,31 @@ class Source:
         Raises:
             ModelError: neither says anything.
         """
+        if not inputs and example is None:
+            known = self.with_input()
+            inputs, example = known.inputs, known.example
+        inputs = specs_of(example) if example else inputs
         if not inputs:
-            example = example or self.example
-        inputs = specs_of(example) if example else inputs or self.inputs
-        if not inputs:
-            raise ModelError(
-                f"nothing is known about the input of {self.name}",
-                "say it with --input 1x3x224x224, or --inputs file.py:factory",
-            )
+            raise self.without_input()
         return inputs, example
+
+    def with_input(self) -> Source:
+        """The same, with the input that the user's code makes, if that is all that is known.
+
+        Raises:
+            ModelError: the code that makes it fails.
+        """
+        if self.inputs or self.example is not None or self.make_input is None:
+            return self
+        example = self.make_input()
+        return replace(
+            self, inputs=specs_of(example), example=None if is_plain(example) else example
+        )
+
+    def without_input(self) -> ModelError:
+        """What it ends in where nothing is known about its input: an error that proposes one."""
+        model = build(self.factory, self.name)
+        return ModelError(f"nothing is known about the input of {self.name}", _hint(model))
 
     def _traced(
         self,
@@ -90,6 +112,21 @@ class Source:
     ) -> Network:
         model = build(self.factory, self.name, weights=weights)
         return trace(model, inputs, self.name, listed=self.listed, example=example, device=device)
+
+
+def _hint(model: nn.Module) -> str:
+    names = required(model)
+    if len(names) > 1:
+        words = " ".join(f"--input {name}=SHAPE" for name in names)
+        return f"its forward takes {', '.join(names)}: say {words}, or --inputs file.py:factory"
+    found = proposal(model)
+    if found is None:
+        return "say it with --input 1x3x224x224, or --inputs file.py:factory"
+    layer = f"its first layer, {found.layer}, takes {found.takes}"
+    if found.spec is None:
+        return f"{layer}: say the whole with --input, such as 1x3x224x224"
+    word = found.spec.word
+    return f'try --input {word}, or write INPUT = "{word}" into its file; {layer}'
 
 
 def _boxes(network: Network) -> Iterator[str]:

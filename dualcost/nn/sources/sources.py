@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from dualcost.code import outline
+from dualcost.code.address import is_file
 from dualcost.errors import ModelError, UnknownNameError
 from dualcost.network.network import TensorSpec
 from dualcost.nn.formats import EXPORTED
@@ -160,4 +162,6 @@ def find(name: str) -> Source:
     if name.endswith(EXPORTED):
         return from_exported(name)
     origin, _, bare = name.partition(":")
-    return FINDERS[origin](bare) if origin in FINDERS else from_code(name)
+    if origin in FINDERS:
+        return FINDERS[origin](bare)
+    return from_code(outline.address(name) if is_file(name) else name)

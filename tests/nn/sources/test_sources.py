@@ -193,7 +193,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "make",
         "cannot be built: SystemExit: usage: train.py",
     ),
-    "an argument": ("def make(width): pass", "make", "missing 1 required positional argument"),
+    "an argument": ("def make(width): pass", "make", "missing a required argument: 'width'"),
     "an input that does not fit": (
         MODEL.replace("Conv2d(3,", "Conv2d(2,"),
         "make",
@@ -219,7 +219,7 @@ def test_a_missing_factory_is_told_with_those_that_are_there(tmp_path: Path) -> 
         from_code(f"{tmp_path}/net.py:mak")
     assert close.value.hint == "did you mean make?"
     with pytest.raises(UnknownNameError) as far:
-        from_code(f"{tmp_path}/net.py:")
+        from_code(f"{tmp_path}/net.py:xyz")
     assert far.value.hint == "known: Family, Net, make, ready"
     with pytest.raises(UnknownNameError):
         from_code(f"{tmp_path}/net.py:Family.small")
