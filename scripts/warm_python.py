@@ -68,8 +68,9 @@ def _started(door: socket.socket, folder: Path) -> subprocess.Popen[bytes]:
         path = folder / name
         path.write_text(f"#!{sys.executable} -IS\n{CLIENT.read_text()}\n\n{call}\n")
         path.chmod(0o755)
-    # what coverage is to count, a fork of it says
-    plain = {k: v for k, v in os.environ.items() if not k.startswith(("COVERAGE_", "PYTHON"))}
+    # what coverage is to count, and how many threads there are, a fork of it says
+    of_forks = ("COVERAGE_", "PYTHON", "OMP_")
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(of_forks)}
     return subprocess.Popen(
         [sys.executable, __file__, f"{door.fileno()}", f"{folder}/python"],
         pass_fds=[door.fileno()],

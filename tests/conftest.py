@@ -18,7 +18,12 @@ pytest_plugins = ["support.caches", "support.second_tier"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """When tests are only listed, nothing is compared, and no snapshot is called unused."""
+    """Each process computes alone, and what is not compared is not called unused.
+
+    The threads of torch wait for each other by spinning: with a worker on each core they double
+    the work. What is measured says itself how many it takes.
+    """
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, so not in a fixture
     if config.option.collectonly:
         config.pluginmanager.unregister(name="syrupy")
 
