@@ -31,6 +31,7 @@ VARIABLES = {
     "LC_ALL": "C.UTF-8",
     "PYTEST_ADDOPTS": "-p no:cacheprovider",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",  # both streams in the order that a terminal shows
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     **{f"GIT_{who}_NAME": "Somebody" for who in ("AUTHOR", "COMMITTER")},
