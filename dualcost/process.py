@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import IO, Any
 
 from dualcost.errors import (
@@ -135,7 +135,8 @@ def serve(answer: Callable[[Any, Say], None]) -> None:
         said.write(json.dumps(event) + "\n")
 
     try:
-        answer(json.load(sys.stdin), say)
+        with redirect_stdout(sys.stderr):  # which keeps nothing back until the end
+            answer(json.load(sys.stdin), say)
     except DualcostError as error:
         say(_event(error))
     except (KeyboardInterrupt, BrokenPipeError):  # nobody waits for the rest
