@@ -70,16 +70,12 @@ class Costed:
 
 
 def _limit(name: str, text: str | int) -> Limit:
-    from dualcost.costs.metrics import KEPT, Better
+    from dualcost.costs.metrics import KEPT
     from dualcost.gate import metrics
-    from dualcost.gate.limit import ERROR, Limit
+    from dualcost.gate.limit import Limit
 
-    known = (*KEPT, *metrics.REDUCTIONS)
     name = name.replace("reduction_", metrics.REDUCTION).replace("_", "-")
-    name = metrics.check(name, known)
-    found = metrics.quantity(name, text)
-    low, high = (found, None) if metrics.better(name) is Better.MORE else (None, found)
-    return Limit(name, high, low, ERROR, message="", against="", threads=1, line=0)
+    return Limit.stated(name, text, known=(*KEPT, *metrics.REDUCTIONS))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dualcost.errors import DualcostError, UnmeasuredError, UsageError
@@ -36,6 +36,21 @@ class Baseline:
     name: str
     snapshots: Mapping[str, Snapshot]
 
+    def of(self, now: Snapshot, *, by_name: bool = True) -> Snapshot | None:
+        """What a model cost before; None, if that is not known.
+
+        Args:
+            now: what it costs now.
+            by_name: a configuration gives names that stay; else the same target with the same
+                rewrite is the same model, whatever it was called.
+        """
+        same = self.snapshots.get(now.model)
+        if same is not None or by_name:
+            return same
+        what = (now.target, now.rewrite)
+        fits = (one for one in self.snapshots.values() if (one.target, one.rewrite) == what)
+        return next(fits, None)
+
 
 def read(
     asked: Config, text: str = "", announce: Announce = lambda message: None, jobs: int = 0
@@ -54,6 +69,8 @@ def read(
     """
     if text.startswith(GIT):
         return _of_revision(asked, text.removeprefix(GIT), announce, jobs)
+    if not text and asked.path is None:
+        return None
     path = Path(text) if text else asked.baseline
     if path.suffix == ".json":
         return Baseline(text, _of_report(path))
@@ -89,7 +106,6 @@ def _of_revision(asked: Config, revision: str, announce: Announce, jobs: int) ->
     """Appraise the models of a revision by its own configuration and code, in a worktree."""
     folder = asked.root.resolve()
     top = Path(_git(folder, "rev-parse", "--show-toplevel"))
-    place = asked.path.resolve().relative_to(top)
     try:
         commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except UsageError as error:
@@ -100,17 +116,27 @@ def _of_revision(asked: Config, revision: str, announce: Announce, jobs: int) ->
     announce(f"measuring the models of {revision} ({commit[:10]})")
     name = f"{GIT}{revision}"
     with _worktree(folder, commit) as tree:
-        if not (tree / place).is_file():
-            raise UnmeasuredError(f"{name} has no {place}", "compare with a later revision")
-        try:
-            before = config.read(tree / place)
-        except UsageError as error:
-            message = error.message.replace(f"{tree}/", f"{name}:")
-            raise UnmeasuredError(message, "compare with a later revision") from error
+        before = _as_it_was(asked, top, tree, name)
         known = {model.name for model in before.models}
         wanted = tuple(model.name for model in asked.models if model.name in known)
         found = survey(before.only(wanted), announce, jobs, latency=False) if wanted else {}
         return Baseline(name, dict(_snapshots(found, tree, name)))
+
+
+def _as_it_was(asked: Config, top: Path, tree: Path, name: str) -> Config:
+    """The configuration of a revision in its worktree; of a command, the same words there."""
+    place = (asked.path or asked.root).resolve().relative_to(top)
+    if asked.path is None:
+        if not (tree / place).is_dir():
+            raise UnmeasuredError(f"{name} has no folder {place}", "compare with a later revision")
+        return replace(asked, folder=tree / place)
+    if not (tree / place).is_file():
+        raise UnmeasuredError(f"{name} has no {place}", "compare with a later revision")
+    try:
+        return config.read(tree / place)
+    except UsageError as error:
+        message = error.message.replace(f"{tree}/", f"{name}:")
+        raise UnmeasuredError(message, "compare with a later revision") from error
 
 
 def _snapshots(

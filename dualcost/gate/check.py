@@ -108,13 +108,17 @@ def check(
         announce: told what is about to take a while.
 
     Raises:
-        UsageError: the configuration does not fit a model.
+        UsageError: the configuration does not fit a model, or has no lock file to be frozen.
         UnmeasuredError: there is a ratchet, and no baseline.
     """
+    if frozen and asked.path is None:
+        raise UsageError(
+            "--frozen is about the lock file of a configuration, and there is none",
+            "`dualcost init MODEL` writes one",
+        )
     if asked.ratchet and baseline is None:
-        where = f"{asked.path}:{asked.ratchet[0].line}"
         raise UnmeasuredError(
-            f"{where}: there is a ratchet, and no {asked.baseline.name}",
+            f"{asked.at(asked.ratchet[0].line)}there is a ratchet, and no {asked.baseline.name}",
             "`dualcost lock` writes it; commit it",
         )
     found = survey(asked, announce, jobs, latency)
@@ -135,34 +139,39 @@ def _checked(
     if isinstance(found, DualcostError):
         return Checked(model, None, error=found)
     now = found.snapshot
-    base = baseline.snapshots.get(model.name) if baseline else None
+    base = baseline.of(now, by_name=asked.path is not None) if baseline else None
     notes = []
+    if baseline and base is None and asked.ratchet and asked.path is None:
+        known = ", ".join(baseline.snapshots) or "no model"
+        message = f"{baseline.name} does not know {model.name}, and its growth is limited"
+        return Checked(model, found, error=UnmeasuredError(message, f"it knows {known}"))
     if baseline and base is None:
         notes.append(f"{baseline.name} does not know it: it is new")
     if baseline and base and (why := lock.fits(base, now)):
         message = f"{model.name} does not fit {baseline.name}: {why}"
         if asked.ratchet:
-            where = f"{asked.path}:{model.line}: "
-            error = UnmeasuredError(where + message, "write the baseline anew: `dualcost lock`")
+            anew = "write the baseline anew: `dualcost lock`"
+            hint = anew if asked.path else "compare it on the input of the baseline"
+            error = UnmeasuredError(asked.at(model.line) + message, hint)
             return Checked(model, found, error=error)
         notes.append(message)
         base = None
     try:
         verdicts = budget.judge(model, found, base, asked.ratchet)
     except UnmatchedError as unmatched:
-        message = f"{asked.path}:{unmatched.line}: {unmatched.message}"
+        message = f"{asked.at(unmatched.line)}{unmatched.message}"
         raise UsageError(message, unmatched.hint) from unmatched
     untimed = _untimed(asked, model, found, ERROR)
     if warning := _untimed(asked, model, found, WARN):
         notes.append(warning.message)
-    return Checked(model, found, base, verdicts, untimed, (*notes, *_fallen(verdicts)))
+    return Checked(model, found, base, verdicts, untimed, (*notes, *_fallen(asked, verdicts)))
 
 
 def _untimed(asked: Config, model: Model, found: Appraisal, level: str) -> UnmeasuredError | None:
     """The first latency of a level that could not be measured."""
     for limit in timed(model):
         if limit.level == level and (why := found.untimed.get(time_key(limit))):
-            where = f"{asked.path}:{limit.line}: {model.name}: {limit.metric}"
+            where = f"{asked.at(limit.line)}{model.name}: {limit.metric}"
             hint = "`dualcost check --no-latency` leaves latencies out"
             if limit.metric == metrics.ESTIMATE:
                 hint = f"{why[1]}; {hint}"
@@ -175,7 +184,7 @@ def _advised(asked: Config, checked: Checked, announce: Announce) -> Checked:
     return replace(checked, advice=advise(asked, checked.model, limits, announce) if limits else "")
 
 
-def _fallen(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
+def _fallen(asked: Config, verdicts: tuple[Verdict, ...]) -> Iterator[str]:
     """Guarded metrics that fell, and may be kept from rising again."""
     fallen = [
         f"{verdict.metric} by {metrics.said(verdict.metric, -verdict.difference)}"
@@ -183,7 +192,8 @@ def _fallen(verdicts: tuple[Verdict, ...]) -> Iterator[str]:
         if verdict.kind == RATCHET and verdict.difference is not None and verdict.difference < 0
     ]
     if fallen:
-        yield f"fell: {', '.join(fallen)}; `dualcost lock --tighten` keeps it so"
+        kept = "; `dualcost lock --tighten` keeps it so" if asked.path else ""
+        yield f"fell: {', '.join(fallen)}{kept}"
 
 
 def _stale(asked: Config, found: Mapping[str, Appraisal | DualcostError]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dualcost import toml as tomlfile
 from dualcost.errors import UnconfiguredError, UnknownNameError, UsageError
@@ -22,6 +23,8 @@ from dualcost.toml import Key, Section, TomlFile
 SCHEMA = 1
 FILES = ("dualcost.toml", "pyproject.toml")
 BASELINE = "dualcost.lock"
+# Of a model, as its process is told it: what is text already.
+SENT = ("name", "target", "plan", "example", "rules", "convention")
 REWRITE_WORDS = ("conv", "G", "P", "where", "but", "indivisible", "bias")
 MODEL_KEYS = (
     *("target", "rewrite", "plan", "input", "inputs", "rules", "convention", "budget", "layer"),
@@ -63,33 +66,63 @@ class Model:
         """The other targets that its reductions are measured against."""
         return tuple(dict.fromkeys(limit.against for limit in self.limits if limit.against))
 
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads; limits of its layers and lines are no part of it."""
+        return {
+            **{name: getattr(self, name) for name in SENT},
+            "rewrite": str(self.rewrite) if self.rewrite else None,
+            "inputs": [spec.word for spec in self.inputs],
+            "limits": [one.to_json() for one in self.limits],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Model:
+        """Read what `to_json` made."""
+        rewrite = document["rewrite"]
+        return cls(
+            **{name: document[name] for name in SENT},
+            rewrite=Request.parse(rewrite) if rewrite else None,
+            inputs=tuple(TensorSpec.parse(word) for word in document["inputs"]),
+            limits=tuple(Limit.from_json(one) for one in document["limits"]),
+            layers=(),
+            line=0,
+        )
+
 
 @dataclass(frozen=True)
 class Config:
     """All that is checked.
 
     Attributes:
-        path: the file that says so.
+        path: the file that says so; None: a command does (`terms`).
         baseline: the lock file.
         models: in the order of the file.
         ratchet: how much they may grow.
         whole: no model of the file is left out.
+        folder: where targets and plans are, without a file.
     """
 
-    path: Path
+    path: Path | None
     baseline: Path
     models: tuple[Model, ...]
     ratchet: tuple[Allowance, ...]
     whole: bool = True
+    folder: Path = Path()
 
     @property
     def root(self) -> Path:
         """The folder that targets and plans are relative to."""
-        return self.path.parent
+        return self.path.parent if self.path else self.folder
+
+    def at(self, line: int) -> str:
+        """How messages about a line begin: "dualcost.toml:3: "; "" without a file."""
+        return f"{self.path}:{line}: " if self.path else ""
 
     @property
     def place(self) -> str:
         """The file as a code host names it: from the top of the repository, if it is in one."""
+        if self.path is None:
+            return ""
         whole = self.path.resolve()
         tops = (folder for folder in whole.parents if (folder / ".git").exists())
         top = next(tops, None)

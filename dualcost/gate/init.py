@@ -88,7 +88,7 @@ def start(
         if known[metrics.UNKNOWN_OPS]:
             del now["macs"]  # a lower bound passes no maximum
         budgets = {name: roomy(name, value, headroom) for name, value in now.items()}
-        name = _name(target, rewrite, {one.name for one in found})
+        name = short_name(target, rewrite, {one.name for one in found})
         found.append(Start(name, target, rewrite, inputs, now, budgets))
     return tuple(found)
 
@@ -101,7 +101,7 @@ def roomy(metric: str, value: int, headroom: Fraction) -> str:
     return units.no_less(value * (1 + headroom), metrics.unit(metric))
 
 
-def _name(target: str, rewrite: Request | None, taken: set[str]) -> str:
+def short_name(target: str, rewrite: Request | None, taken: set[str]) -> str:
     """A short name: "small" of models.py:small, "resnet50-dual" of a rewritten resnet50."""
     name = target.split(":", 1)[-1]
     name = Path(name).stem if name.endswith(".pt2") else name

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+from typing import Any
 
 from dualcost.costs.metrics import KEPT, Better
+from dualcost.errors import UsageError
 from dualcost.gate import metrics
 from dualcost.toml import Section
 from dualcost.units import parse_percent
 
 OFF, WARN, ERROR = "off", "warn", "error"
 LEVELS = (OFF, WARN, ERROR)
+_LIMIT = re.compile(r"\s*([\w.-]+)\s*(<=|>=|=)\s*(.*\S)\s*")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,52 @@ class Limit:
     against: str
     threads: int
     line: int
+
+    @classmethod
+    def stated(cls, metric: str, text: str | int, known: tuple[str, ...] = metrics.NAMES) -> Limit:
+        """The largest value of a metric, of which less is better; else the smallest.
+
+        Raises:
+            UsageError: there is no such metric, or the text is not a quantity of it.
+        """
+        metric = metrics.check(metric, known)
+        found = metrics.quantity(metric, text)
+        more = metrics.better(metric) is Better.MORE
+        low, high = (found, None) if more else (None, found)
+        return cls(metric, high, low, ERROR, message="", against="", threads=1, line=0)
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Read "macs=3G", "params <= 20M" or "reduction.params >= 25 %".
+
+        Raises:
+            UsageError: it has another form, or the sign is the wrong way round for the metric.
+        """
+        match = _LIMIT.fullmatch(text)
+        if match is None:
+            raise UsageError(f"{text!r} is no limit", "write macs=3G or params=20M")
+        limit = cls.stated(match[1], match[3])
+        usual = "<=" if limit.low is None else ">="
+        if match[2] not in ("=", usual):
+            better = "less" if usual == "<=" else "more"
+            raise UsageError(
+                f"of {limit.metric} {better} is better, and {text!r} says {match[2]}",
+                f"write {limit.metric} {usual} {match[3]}",
+            )
+        return limit
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads, exactly."""
+        bounds = {name: getattr(self, name) for name in ("high", "low")}
+        texts = {name: None if bound is None else str(bound) for name, bound in bounds.items()}
+        return {**asdict(self), **texts}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Limit:
+        """Read what `to_json` made."""
+        texts = {name: document[name] for name in ("high", "low")}
+        bounds = {name: text and Fraction(text) for name, text in texts.items()}
+        return cls(**{**document, **bounds})
 
 
 @dataclass(frozen=True)
@@ -70,6 +120,22 @@ class Allowance:
     level: str
     message: str
     line: int
+
+    @classmethod
+    def parse(cls, text: str) -> Allowance:
+        """Read "macs=1%", "params=0" or "macs=5M": a share of the baseline, or the metric's unit.
+
+        Raises:
+            UsageError: it has another form, or its metric is a time.
+        """
+        match = _LIMIT.fullmatch(text)
+        if match is None or match[2] == ">=":
+            raise UsageError(f"{text!r} does not say how much may grow", "write macs=1%")
+        metric = metrics.check(match[1], tuple(KEPT))
+        if match[3] == "0" or match[3].endswith("%"):
+            share = parse_percent(f"{match[3].rstrip('% ')}%")
+            return cls(metric, share, None, ERROR, message="", line=0)
+        return cls(metric, None, metrics.quantity(metric, match[3]), ERROR, message="", line=0)
 
     def exceeded(self, base: int, now: int) -> bool:
         """Whether a metric grew by more than is allowed."""

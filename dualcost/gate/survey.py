@@ -2,8 +2,8 @@
 
     python -P -m dualcost.gate.survey < request.json
 
-is such a process: it is told the configuration and the model, works in the configuration's folder,
-and answers with one JSON object a line: {"says": …} while it works, then {"appraisal": …},
+is such a process: it is told the model and the folder of the configuration, works there, and
+answers with one JSON object a line: {"says": …} while it works, then {"appraisal": …},
 {"times": …} or {"advice": …}.
 """
 
@@ -13,12 +13,11 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from dualcost import process
 from dualcost.errors import DualcostError, ModelError, UnmeasuredError, UsageError
-from dualcost.gate import advice, appraisal, config
+from dualcost.gate import advice, appraisal
 from dualcost.gate.advice import Wanted
 from dualcost.gate.appraisal import Appraisal, Time
 from dualcost.gate.config import Config, Model
@@ -101,7 +100,7 @@ def _located(asked: Config, model: Model, error: DualcostError) -> DualcostError
     Raises:
         UsageError: it is the configuration that does not fit.
     """
-    message = f"{asked.path}:{model.line}: {model.name}: {error.message}"
+    message = f"{asked.at(model.line)}{model.name}: {error.message}"
     if isinstance(error, UsageError):
         raise UsageError(message, error.hint) from error
     return UnmeasuredError(message, error.hint)
@@ -125,8 +124,8 @@ def _ask(
 ) -> Any:
     """Let a process of its own appraise, time or advise a model."""
     request = {
-        "config": str(asked.path.resolve()),
-        "model": model.name,
+        "folder": str(asked.root.resolve()),
+        "model": model.to_json(),
         "what": what,
         "limits": limits,
     }
@@ -144,9 +143,8 @@ def answer(request: Any, say: Say) -> None:
 
 
 def _answer(request: Mapping[str, Any], announce: Announce) -> dict[str, Any]:
-    path = Path(request["config"])
-    os.chdir(path.parent)
-    (model,) = config.read(path).only((request["model"],)).models
+    os.chdir(request["folder"])
+    model = Model.from_json(request["model"])
     if request["what"] == "times":
         found = dict(appraisal.times(model, announce))
         known = {key: asdict(one) for key, one in found.items() if isinstance(one, Time)}

@@ -60,7 +60,7 @@ def test_what_init_writes_passes_its_own_check(command: Command) -> None:
     assert "wrote dualcost.toml" in out
     found = config.read(Path("dualcost.toml"))
     assert [model.name for model in found.models] == ["resnet18-dual", "resnet34-dual"]
-    assert [str(one.rewrite) for one in found.models] == ["dual G=4"] * 2
+    assert [str(one.rewrite) for one in found.models] == ["dual:G=4;path=layer1.*: keep"] * 2
     assert command("lock")[0] == ExitCode.OK
     assert command("check", "--frozen")[0] == ExitCode.OK
 

@@ -27,8 +27,8 @@ class Finding:
     Attributes:
         rule: one of ABOUT.
         level: ERROR or WARN.
-        path: the file that it stands in.
-        line: counted from 1.
+        path: the file that it stands in; "" where a command said the limit.
+        line: counted from 1; 0 without a file.
         title: the model and the metric.
         message: one sentence.
         details: what helps, a line each.

@@ -17,7 +17,8 @@ def check_github(report: Report) -> str:
 
 def _command(finding: Finding) -> str:
     command = "error" if finding.level == ERROR else "warning"
-    facts = {"file": finding.path, "line": str(finding.line), "title": finding.title}
+    place = {"file": finding.path, "line": str(finding.line)} if finding.path else {}
+    facts = {**place, "title": finding.title}
     said = ",".join(f"{name}={_property(value)}" for name, value in facts.items())
     text = "\n".join([finding.message, *finding.details])
     return f"::{command} {said}::{_data(text)}"

@@ -20,7 +20,8 @@ def check_gitlab(report: Report) -> str:
             "check_name": f"dualcost/{finding.rule}",
             "fingerprint": finding.fingerprint,
             "severity": "major" if finding.level == ERROR else "minor",
-            "location": {"path": finding.path, "lines": {"begin": finding.line}},
+            # a report without a place is refused: then it is the repository's
+            "location": {"path": finding.path or ".", "lines": {"begin": finding.line or 1}},
         }
         for finding in findings(report)
     ]

@@ -46,8 +46,9 @@ def _suite(parent: ElementTree.Element, report: Report, checked: Checked) -> Non
 def _case(
     suite: ElementTree.Element, model: str, name: str, report: Report, line: int
 ) -> ElementTree.Element:
-    place = {"file": report.config.place, **({"line": str(line)} if line else {})}
-    facts = {"classname": f"dualcost.{model}", "name": name, **place}
+    place = {"file": report.config.place, "line": str(line or "")}
+    said = {key: value for key, value in place.items() if value}
+    facts = {"classname": f"dualcost.{model}", "name": name, **said}
     clean = {key: _clean(value) for key, value in facts.items()}
     return ElementTree.SubElement(suite, "testcase", clean)
 

@@ -42,6 +42,6 @@ def _result(finding: Finding) -> dict[str, Any]:
         "ruleIndex": list(ABOUT).index(finding.rule),
         "level": "error" if finding.level == ERROR else "warning",
         "message": {"text": "\n".join([finding.message, *finding.details])},
-        "locations": [{"physicalLocation": place}],
+        "locations": [{"physicalLocation": place}] if finding.path else [],
         "partialFingerprints": {"dualcostLimit/v1": finding.fingerprint},
     }

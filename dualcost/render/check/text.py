@@ -23,7 +23,8 @@ TITLES = {"difference": "change"}
 def check_table(report: Report) -> RenderableType:
     """The whole check, its summary last."""
     against = f" against {report.baseline}" if report.baseline else ""
-    parts: list[RenderableType] = [Text(f"{words.path(report)}{against}", style="dim")]
+    checked = words.path(report) or "the limits of this command"
+    parts: list[RenderableType] = [Text(f"{checked}{against}", style="dim")]
     for one in report.models:
         parts += ["", *_model(one)]
     if report.stale:

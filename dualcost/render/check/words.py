@@ -115,5 +115,5 @@ def summary(report: Report) -> str:
 
 
 def path(report: Report) -> str:
-    """The configuration as the command found it."""
-    return report.config.path.as_posix()
+    """The configuration as the command found it; "" where the command itself says all."""
+    return report.config.path.as_posix() if report.config.path else ""
