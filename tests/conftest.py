@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.commands import Command
@@ -15,6 +17,8 @@ from warm_python import warm_python
 from dualcost.cli import run
 
 pytest_plugins = ["support.caches", "support.second_tier"]
+
+_warm = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +30,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported, so not in a fixture
     if config.option.collectonly:
         config.pluginmanager.unregister(name="syrupy")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The workers of xdist share a warm Python."""
+    config: pytest.Config = node.config
+    if _warm not in config.stash:
+        running = ExitStack()
+        config.stash[_warm] = running.enter_context(warm_python())
+        config.add_cleanup(running.close)
+    node.workerinput["warm_python"] = config.stash[_warm]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,7 +64,10 @@ def _alike_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(scope="session")
-def _warm_executable() -> Iterator[str]:
+def _warm_executable(request: pytest.FixtureRequest) -> Iterator[str]:
+    if hasattr(request.config, "workerinput"):
+        yield request.config.workerinput["warm_python"]
+        return
     with warm_python() as executable:
         yield executable
 
