@@ -30,10 +30,10 @@ LESS_TIME = {
     "--measure": "--budget 1s",
     "paper latency": "--budget 1s --device cpu",
 }
-# networks of full size are measured; tests/lab and tests/paper measure tiny ones
+# networks of full size are measured or written; tests of the commands do so with small ones
 LONG = (
-    *("dualcost bench resnet50", "dualcost bench vgg16", "dualcost calibrate", "dualcost explain"),
-    "dualcost paper latency",
+    *("dualcost bench resnet", "dualcost bench vgg16", "dualcost calibrate", "dualcost explain"),
+    *("dualcost paper latency", "dualcost convert resnet"),
 )
 MODEL = """
 from torch import nn

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import FRESH
+from support.families import in_turn
 from warm_python import warm_python
 
 pytestmark = pytest.mark.usefixtures("warm_python")
@@ -23,6 +24,7 @@ print(*((s.name, s.encoding, s.errors, s.isatty(), s.line_buffering, s.write_thr
 print(os.umask(0), sys.stdin.read())
 """
 MODEL = "from torch import nn\ndef make(): return nn.Conv2d(3, 4, 3)\n"
+VERIFY = ("-m", "dualcost", "verify", "model.py:make", "--input", "1x3x9x9")
 COLOURS = {"FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "100"}
 
 
@@ -62,7 +64,9 @@ def outcome(python: str, *words: str, folder: Path, **variables: str) -> tuple[i
         (("-m", "dualcost", "profile", "resnet18"), COLOURS),
         (("-m", "dualcost", "profile", "--help"), COLOURS),
         (("-m", "dualcost", "profile", "resnt18"), {}),
-        (("-m", "dualcost", "verify", "model.py:make", "--input", "1x3x9x9"), {}),
+        in_turn(
+            ("-m", "dualcost", "verify", "model.py:make", "--input", "1x3x9x9"), {}, daily=False
+        ),
         (("-m", "pytest", "--version"), {}),
         (("-X", "utf8=0", "-c", "import sys; print(sys.flags.utf8_mode)"), {}),
     ],

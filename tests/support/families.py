@@ -26,6 +26,6 @@ EXAMPLES = frozenset(
 )
 
 
-def in_turn(case: Any, *, daily: bool) -> Any:
+def in_turn(*case: Any, daily: bool) -> Any:
     """A case of a test that runs every day, or in the second tier."""
-    return pytest.param(case, marks=() if daily else pytest.mark.second_tier)
+    return pytest.param(*case, marks=() if daily else pytest.mark.second_tier)
