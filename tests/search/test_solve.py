@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from support.networks import quickly
 from torch import nn
 
 import dualcost
-from dualcost.costs.closedform import closed_form
+from dualcost.costs.closedform import ClosedForm, closed_form
 from dualcost.costs.metrics import EXACT, METRICS
 from dualcost.costs.profile import Profile, profile
 from dualcost.errors import DualcostError, ExitCode, IndivisibleError, UsageError
@@ -156,13 +157,13 @@ def model() -> nn.Module:
 
 SIZES = {"resolution": ("H", "W"), "height": ("H",), "width": ("W",), "batch": ("B",)}
 IMAGE = TensorSpec((1, 3, 40, 40))
-FORMS = {
-    variable: closed_form(
-        symbolic_trace(model(), [IMAGE], symbols=names),
-        Request.parse("dual", G=4),
-    )
-    for variable, names in SIZES.items()
-}
+
+
+@cache
+def form_of(variable: str) -> ClosedForm:
+    """The closed form of the model in the sizes that a variable stands for."""
+    traced = symbolic_trace(model(), [IMAGE], symbols=SIZES[variable])
+    return closed_form(traced, Request.parse("dual", G=4), free=False)
 
 
 @quickly
@@ -172,7 +173,7 @@ FORMS = {
 def test_the_largest_size_is_the_last_that_trying_finds(
     variable: str, high: int, low: int, lower: bool
 ) -> None:
-    form, names = FORMS[variable], SIZES[variable]
+    form, names = form_of(variable), SIZES[variable]
     texts = [f"macs <= {high}", *([f"flops >= {2 * low}"] if lower else [])]
     found = solve_size(form, parsed(texts), variable)
     macs = {}
@@ -198,7 +199,7 @@ def test_the_largest_size_is_the_last_that_trying_finds(
 def test_the_largest_size_of_a_network_is_confirmed_by_tracing_it() -> None:
     from dualcost.nn.trace.trace import trace
 
-    form = FORMS["resolution"]
+    form = form_of("resolution")
     found = solve_size(form, parsed(["macs <= 500K"]), "resolution")
     assert found.value is not None
     asked = Request.parse("dual", G=4)
