@@ -60,6 +60,10 @@ GROUPS = (
 )
 
 
+# What makes features of what it reads: with anything else between, a map is still the input.
+LEARNED = (CONVOLUTION, LINEAR, MATMUL, EMBEDDING, UNKNOWN)
+
+
 SEPARABLE = "separable"
 
 
@@ -229,6 +233,24 @@ class Network:
     def convolutions(self) -> tuple[int, ...]:
         """Indices of the convolutions, in the order in which they ran."""
         return tuple(i for i, op in enumerate(self.ops) if op.site is not None)
+
+    @cached_property
+    def first(self) -> frozenset[int]:
+        """Indices of the convolutions that read the network's input.
+
+        It may be reshaped, padded, resized or normalised on the way, but no op of LEARNED has seen
+        any of what they read. Often there is one; a stem with branches has several.
+        """
+        constant, given, learned = range(3)
+        stages: list[int] = []
+        first = set()
+        for index, op in enumerate(self.ops):
+            read = [stages[source] if source >= 0 else given for source in op.inputs]
+            # of what a convolution reads, the map stands before a weight that is computed
+            if op.site is not None and read[:1] == [given]:
+                first.add(index)
+            stages.append(learned if op.group in LEARNED else max(read, default=constant))
+        return frozenset(first)
 
     @cached_property
     def sizes(self) -> dict[str, int]:
