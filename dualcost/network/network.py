@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -83,7 +83,7 @@ class TensorSpec:
 
     @classmethod
     def parse(cls, text: str) -> TensorSpec:
-        """Read "[name=]1x3x224x224[:dtype]".
+        """Read "[name=]1x3x224x224[:dtype]", or with "name:"; the shape as `parse_size` does.
 
         Raises:
             UsageError: the shape cannot be read.
@@ -91,13 +91,25 @@ class TensorSpec:
         name, equals, rest = text.partition("=")
         if not equals:
             name, rest = "", text
+        first, colon, others = rest.partition(":")
+        if not equals and colon and first.strip().isidentifier():
+            name, equals, rest = first, colon, others
         shape, _, dtype = rest.partition(":")
+        name = name.strip()
         if equals and not name.isidentifier():
             raise UsageError(
                 f"{name!r} is not the name of an argument",
                 "write name=1x77:int64, or leave name= out",
             )
-        return cls(parse_size(shape), dtype or "float32", name)
+        return cls(parse_size(shape), dtype.strip() or "float32", name)
+
+    def batched(self, known: TensorSpec) -> TensorSpec:
+        """With a batch of 1, if that is all that it lacks beside an input that is known.
+
+        3×224×224 becomes 1×3×224×224 where an image of three channels is known.
+        """
+        lacks = len(self.shape) + 1 == len(known.shape) == 4 and self.shape[0] == known.shape[1]
+        return replace(self, shape=(1, *self.shape)) if lacks else self
 
     @property
     def nbytes(self) -> int:
