@@ -3,7 +3,7 @@
     python benchmarks/latency_repeats.py [MODEL VARIANT] [--processes 5] [--budget 30]
                                          [--device cuda]
 
-For each pair, and on a GPU for each mode, it prints the ratios of undisturbed and of felt times
+For each pair, and on a GPU for each mode, it prints the ratios of best and of median times
 that each process found, and by how much the largest exceeds the least, in percent of the ratio.
 Meant for a busy machine: start something beside it, and see.
 """
@@ -51,7 +51,7 @@ def repeat(model: str, text: str, processes: int, budget_s: float, device: str) 
         undisturbed = spread([one.undisturbed.value for one in found])
         felt = spread([one.felt.value for one in found])
         prefix = f"{mode}: " if several else ""
-        print(f"  {prefix}max − min: undisturbed {undisturbed:.2%}, felt {felt:.2%}")
+        print(f"  {prefix}max − min: best {undisturbed:.2%}, median {felt:.2%}")
 
 
 def line(result: Comparison, mode: str, several: bool) -> str:
@@ -60,8 +60,8 @@ def line(result: Comparison, mode: str, several: bool) -> str:
     prefix = f"{mode}: " if several else ""
     disturbed = "disturbed, " * result.disturbed
     return (
-        f"{prefix}undisturbed {found.undisturbed.value:.4f} ± {found.undisturbed.half_width:.4f}"
-        f"   felt {found.felt.value:.4f}   control {control:.4f}"
+        f"{prefix}best {found.undisturbed.value:.4f} ± {found.undisturbed.half_width:.4f}"
+        f"   median {found.felt.value:.4f}   control {control:.4f}"
         f"   {disturbed}{result.rounds} rounds"
     )
 

@@ -73,7 +73,7 @@ def explain(
         replaced=len(modules),
         channels_last=channels_last,
         calibration=calibration,
-        race=comparison.sentence if comparison else "",
+        race=comparison,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dualcost.kinds.recipe import ConvKind
+from dualcost.lab.measurement import Comparison
 from dualcost.lab.onednn import Step
 from dualcost.latency.calibration import Calibration
 from dualcost.latency.estimate import Timing
@@ -151,7 +152,7 @@ class Explanation:
         channels_last: the memory format.
         calibration: what times are predicted by; None without one.
         unpredicted: why there is none; "" with one.
-        race: how the times were measured, in a sentence; "" if they were not.
+        race: in which the times were measured; None if they were not.
     """
 
     network: str
@@ -163,7 +164,7 @@ class Explanation:
     channels_last: bool
     calibration: Calibration | None = None
     unpredicted: str = ""
-    race: str = ""
+    race: Comparison | None = None
 
 
 def farthest(layers: Iterable[ExplainedLayer], top: int) -> tuple[ExplainedLayer, ...]:

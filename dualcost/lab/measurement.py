@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,14 @@ NORMAL_QUANTILE = 1.959964  # of (1 + CONFIDENCE) / 2
 MISCOUNTED = 0.05
 QUIET = 1.2  # a product that takes less than that of its best time tells of a quiet processor
 DISTURBED = 0.10  # forwards that take so much longer than undisturbed tell of a busy machine
+
+
+class Trust(Enum):
+    """Which ratios of a race can be trusted."""
+
+    BOTH = "both"  # the machine was quiet
+    BEST = "best"  # it was disturbed, and the undisturbed times are known well enough
+    INTERVALS = "intervals"  # it was disturbed, and intervals are wide
 
 
 @dataclass(frozen=True)
@@ -276,22 +285,16 @@ class Comparison:
         )
 
     @property
-    def sentence(self) -> str:
-        """Whether the machine was disturbed, in one sentence."""
-        switches = sum(run.switches for run in self.runs)
-        forwards = self.rounds * len(self.runs)
-        plural = "s" * (switches != 1)
-        why = f"forwards took {self.slowdown:.0%} longer than undisturbed"
-        if switches:
-            why += f"; {switches} interruption{plural} in {forwards} forwards"
+    def trust(self) -> Trust:
+        """Which ratios can be trusted."""
         if not self.disturbed:
-            return f"The machine was quiet ({why}): both ratios can be trusted."
-        if self.spread <= self.race.target:
-            return f"The machine was disturbed ({why}): trust the undisturbed ratios."
-        return (
-            f"The machine was disturbed ({why}): the ratios hold within their intervals, and a "
-            "longer --budget or a quieter moment would narrow them."
-        )
+            return Trust.BOTH
+        return Trust.BEST if self.spread <= self.race.target else Trust.INTERVALS
+
+    @property
+    def switches(self) -> int:
+        """How often the system took the processor away, from all contenders."""
+        return sum(run.switches for run in self.runs)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from dualcost.lab.measurement import BETWEEN, Comparison, Ratio, Standing
+from dualcost.lab.measurement import BETWEEN, Comparison, Ratio, Standing, Trust
 from dualcost.lab.race import Contender
 from dualcost.render.terminal import plain_table
 from dualcost.units import duration, percent
@@ -22,25 +22,67 @@ ENDS = {
     "budget": "the budget was spent before the target of {target} was met",
     "interrupted": "interrupted before the target of {target} was met",
 }
+LABELS = 10  # the columns that labels take
 
 
 def measurement_table(comparison: Comparison) -> RenderableType:
     """One row per contender, the layers if they were timed, and how far all that can be trusted."""
     parts: list[RenderableType] = [
         Text(f"latency of {', '.join(_models(comparison))}", style="bold"),
-        Text(f"input  {_inputs(comparison)}", style="dim"),
-        Text(f"run    {_conditions(comparison)}", style="dim"),
         "",
     ]
     if comparison.race.by_layer:
         parts += [_layers(comparison), ""]
-    parts += [_standings(comparison), ""]
-    parts += [Text(line) for line in _controls(comparison)]
-    parts.append(Text(comparison.sentence, "bold" if comparison.disturbed else ""))
-    parts += [Text(note, style="yellow") for note in comparison.notes]
-    parts.append(Text(_end(comparison), style="dim"))
-    parts.append(Text(str(comparison.machine), style="dim"))
-    return Group(*parts)
+    style = "bold" if comparison.disturbed else ""
+    facts = [
+        ("best", "what a forward takes if nothing disturbs it: the least time of each part", ""),
+        ("median", f"the median of all forwards; both are {_clock(comparison)}", ""),
+        *(("control", line, "") for line in _controls(comparison)),
+        ("trust", sentence(comparison), style),
+        *(("note", note, "yellow") for note in comparison.notes),
+        ("input", _inputs(comparison), ""),
+        ("run", _conditions(comparison), ""),
+        ("rounds", _end(comparison), ""),
+        ("machine", str(comparison.machine), ""),
+    ]
+    table = plain_table()
+    table.show_header = False
+    table.add_column(style="dim", width=LABELS - 2)
+    table.add_column(overflow="fold")
+    for label, text, style in facts:
+        table.add_row(label, Text(text, style))
+    return Group(*parts, _standings(comparison), "", table)
+
+
+def _clock(comparison: Comparison) -> str:
+    """What the times of segments are of."""
+    conditions = comparison.race.conditions
+    if conditions.device != "cpu":
+        return "times of the GPU"
+    if conditions.threads > 1:
+        return "times by the clock"
+    return "processor time: waiting for the processor is no part of it"
+
+
+def sentence(comparison: Comparison) -> str:
+    """Whether the machine was disturbed, and which ratios can be trusted."""
+    forwards = comparison.rounds * len(comparison.runs)
+    why = (
+        f"by the clock, waiting included, forwards took {comparison.slowdown:.0%} longer than best"
+    )
+    if comparison.switches:
+        times = f"{comparison.switches} time{'s' * (comparison.switches != 1)}"
+        why += f", and the system interrupted {forwards} forwards {times}"
+    match comparison.trust:
+        case Trust.BOTH:
+            return f"The machine was quiet: {why}. Both ratios can be trusted."
+        case Trust.BEST:
+            return f"The machine was disturbed: {why}. Trust the ratios of best."
+        case Trust.INTERVALS:
+            return (
+                f"The machine was disturbed: {why}. The ratios hold within their intervals; with "
+                "more time, or in a quieter moment, the intervals would be narrower."
+            )
 
 
 def _models(comparison: Comparison) -> list[str]:
@@ -74,7 +116,8 @@ def _label(contender: Contender, comparison: Comparison) -> str:
 
 def _standings(comparison: Comparison) -> RenderableType:
     table = plain_table()
-    for title in ("variant", "MACs", "undisturbed", "felt", "ratio", "felt ratio"):
+    titles = ("variant", "MACs ratio", "best", "median", "ratio of best", "ratio of median")
+    for title in titles:
         table.add_column(title, justify="left" if title == "variant" else "right")
     for standing in comparison.standings:
         run = standing.run
@@ -99,14 +142,14 @@ def _controls(comparison: Comparison) -> list[str]:
     for mode, control in comparison.controls.items():
         named = f" ({mode})" if len(comparison.race.conditions.modes) > 1 else ""
         lines.append(
-            f"Control{named}: a copy of the first took {control.value:.3f} of its time, and no "
-            "interval is narrower than that is off."
+            f"a copy of the first took {control.value:.3f} of its time{named}; no interval is "
+            f"narrower than this difference"
         )
     unclear = [
         _label(one.run.contender, comparison) for one in comparison.standings if _unclear(one)
     ]
     if unclear:
-        lines.append(f"Not told apart from the first: {'; '.join(unclear)}.")
+        lines.append(f"no difference from the first was found: {'; '.join(unclear)}")
     return lines
 
 
@@ -153,7 +196,7 @@ def measurement_json(comparison: Comparison) -> str:
         "rounds": comparison.rounds,
         "spread": comparison.spread,
         "disturbed": comparison.disturbed,
-        "sentence": comparison.sentence,
+        "sentence": sentence(comparison),
         "notes": list(comparison.notes),
         "contenders": [_contender(one) for one in comparison.standings],
         "controls": {mode: asdict(ratio) for mode, ratio in comparison.controls.items()},

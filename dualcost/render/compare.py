@@ -15,7 +15,7 @@ from rich.text import Text
 from dualcost import units
 from dualcost.costs.metrics import BY_LAYER, Better, Metric
 from dualcost.network.form import Form
-from dualcost.render.terminal import plain_table
+from dualcost.render.terminal import Column, FittingTable, plain_table
 from dualcost.views.alignment import Alignment, Line, change
 from dualcost.views.side import LAYERS, OF_NETWORKS, Layer
 
@@ -47,25 +47,24 @@ def alignment_table(
     return Group(*parts, Text(count, "dim"), "", _totals(alignment))
 
 
-def _lines(lines: Sequence[Line], metrics: Sequence[Metric], sides: int) -> Table:
-    table = plain_table(gap=1)
-    table.add_column("layer", overflow="fold")
-    table.add_column("kind", overflow="fold")
-    for metric in metrics:
-        _add_columns(table, f"{metric.title} ", sides)
-    for line in lines:
-        cells: list[str | Text] = [line_name(line), line_kind(line)]
-        for metric in metrics:
-            cells += _cells(line.values(metric), metric)
-        table.add_row(*cells, style="" if line.changed else "dim")
-    return table
+def _lines(lines: Sequence[Line], metrics: Sequence[Metric], sides: int) -> FittingTable:
+    columns = [
+        Column("layer", [line_name(line) for line in lines], number=False),
+        Column("kind", [line_kind(line) for line in lines], number=False, least=9),
+    ]
+    for number, metric in enumerate(metrics):
+        cells = zip(*(_cells(line.values(metric), metric) for line in lines), strict=True)
+        columns += [
+            Column(title, column, leaves=number, name=metric.title)
+            for title, column in zip(_titles(f"{metric.title} ", sides), cells, strict=True)
+        ]
+    return FittingTable(columns, ["" if line.changed else "dim" for line in lines])
 
 
-def _add_columns(table: Table, title: str, sides: int) -> None:
-    for letter in ascii_uppercase[:sides]:
-        table.add_column(f"{title}{letter}", justify="right", no_wrap=True)
-        if letter != "A":
-            table.add_column("change", justify="right", no_wrap=True)
+def _titles(start: str, sides: int) -> list[str]:
+    """A title for each side, and from the second on one of the change."""
+    first, *others = (f"{start}{letter}" for letter in ascii_uppercase[:sides])
+    return [first, *(title for other in others for title in (other, "change"))]
 
 
 def line_name(line: Line) -> Text:
@@ -128,7 +127,8 @@ def _change(value: int | None, first: int | None, metric: Metric) -> Text:
 def _totals(alignment: Alignment) -> Table:
     table = plain_table()
     table.add_column("")
-    _add_columns(table, "", len(alignment.contenders))
+    for title in _titles("", len(alignment.contenders)):
+        table.add_column(title, justify="right", no_wrap=True)
     partial = any(one.partial for one in alignment.contenders)
     for metric in OF_NETWORKS.values():
         title = f"{metric.title} ≥" if partial and metric.bounded else metric.title

@@ -15,6 +15,7 @@ from rich.text import Text
 from dualcost.lab.explanation import ExplainedLayer, Explanation, Steps
 from dualcost.lab.onednn import TORCH, Step
 from dualcost.lab.reason import excesses, reason
+from dualcost.render.bench import sentence
 from dualcost.render.terminal import plain_table
 from dualcost.units import size
 from dualcost.version import __version__
@@ -49,9 +50,9 @@ def _sentences(layers: Sequence[ExplainedLayer]) -> Iterator[RenderableType]:
     paths: dict[str, list[str]] = {}
     for layer in layers:
         paths.setdefault(_sentence(layer), []).append(layer.path or "(root)")
-    for sentence, of_layers in paths.items():
+    for text, of_layers in paths.items():
         yield Text(", ".join(of_layers), style="bold cyan")
-        yield Padding(Text(sentence), (0, 0, 0, 2))
+        yield Padding(Text(text), (0, 0, 0, 2))
 
 
 def _layers(explanation: Explanation) -> RenderableType:
@@ -105,7 +106,7 @@ def _legend(explanation: Explanation) -> Iterator[str]:
     if explanation.unpredicted:
         yield f"No times are predicted: {explanation.unpredicted}."
     if explanation.race:
-        yield explanation.race
+        yield sentence(explanation.race)
     yield str(explanation.machine)
 
 
@@ -121,7 +122,7 @@ def reason_json(explanation: Explanation) -> str:
         "replaced": explanation.replaced,
         "layers": [_layer(layer) for layer in explanation.layers],
         "unpredicted": explanation.unpredicted,
-        "race": explanation.race,
+        "race": sentence(explanation.race) if explanation.race else "",
         "machine": explanation.machine.to_json(),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -107,12 +107,8 @@ def _notes(fitted: Fitted) -> list[str]:
     if profile.partial:
         lines += [f"{label}: {text}" for label, text in heading.not_counted(profile)]
     if profile.latency is not None:
-        shown = [*heading.tool(profile), *heading.latency(profile)]
-        about = {
-            label: text for label, text in shown if label in ("machine", "caution", "not timed")
-        }
-        lines.append(f"latency is predicted: {about.pop('machine')}")
-        lines += [f"{label}: {text}" for label, text in about.items()]
+        about = [fact for fact in heading.tool(profile) if fact[0] in ("machine", "caution")]
+        lines += [f"{label}: {text}" for label, text in (*heading.latency(profile), *about)]
     return lines
 
 
@@ -140,16 +136,16 @@ def _comparison(fitted: Fitted) -> list[str]:
 
 def _optimal(fitted: Fitted) -> str:
     if fitted.gap is None:
-        return "how near to the least is not known"
+        return "it is not known how near this is to the least"
     if not fitted.gap:
-        return "the least there is: gap 0%"
+        return "no plan has less: gap 0%"
     return f"gap: at most {100 * fitted.gap:.1g}% above the least"
 
 
 def _better(fitted: Fitted, uniform: int) -> str:
     more = fitted.difference
     if not more:
-        return "none: the uniform choice is as good"
+        return "none: the uniform choice is equally good"
     share = f" ({units.percent(more / uniform)})" if uniform else ""
     if fitted.wish.objective == SECONDS:
         return f"{units.duration(more / 10**9)} less{share}"

@@ -10,26 +10,21 @@ from rich.console import RenderableType
 
 from dualcost import units
 from dualcost.network.tracefile import Header
-from dualcost.render.terminal import plain_table
+from dualcost.render.terminal import Column, FittingTable
 
 SCHEMA = 1
 
 
 def networks_table(headers: Sequence[Header], unit: str) -> RenderableType:
     """Name, input, MACs and parameters, a line each."""
-    table = plain_table()
-    table.add_column("network", overflow="fold")
-    table.add_column("input", overflow="fold")
-    table.add_column("MACs", justify="right", no_wrap=True)
-    table.add_column("params", justify="right", no_wrap=True)
-    for header in headers:
-        table.add_row(
-            header.name,
-            ", ".join(str(spec) for spec in header.inputs),
-            units.count(header.macs, unit),
-            units.count(header.params, unit),
-        )
-    return table
+    inputs = [", ".join(map(str, header.inputs)) for header in headers]
+    columns = (
+        Column("network", [header.name for header in headers], number=False, least=26),
+        Column("input", inputs, number=False, leaves=1),
+        Column("MACs", [units.count(header.macs, unit) for header in headers]),
+        Column("params", [units.count(header.params, unit) for header in headers]),
+    )
+    return FittingTable(columns, gap=2)
 
 
 def networks_json(headers: Sequence[Header]) -> str:

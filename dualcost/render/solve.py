@@ -65,7 +65,7 @@ def _readings(solution: Solution) -> Table:
         ]
         if beyond:
             met = beyond[index].met
-            cells += [said(beyond[index].value), Text("holds" if met else "binds", "dim" * met)]
+            cells += [said(beyond[index].value), Text("holds" if met else "fails", "dim" * met)]
         table.add_row(*cells)
     return table
 
@@ -73,7 +73,9 @@ def _readings(solution: Solution) -> Table:
 def headroom(reading: Reading) -> str:
     """How far a value is from its limit, and by which share of that; negative beyond it."""
     sign = "" if reading.met else "−"
-    amount = f"{sign}{reading.constraint.said(abs(reading.headroom))}"
+    said = reading.constraint.said(abs(reading.headroom))
+    predicted = "~" if said.startswith("~") else ""
+    amount = f"{predicted}{sign}{said.removeprefix('~')}"
     share = float(abs(reading.share))
     return f"{amount} ({sign}{units.percent(share)})" if share < 10 else amount
 
@@ -99,16 +101,17 @@ def _conclusion(solution: Solution) -> str:
     here = _at(solution, solution.point)
     if not solution.found:
         missed = ", ".join(
-            f"“{r.constraint}” is missed by {r.constraint.said(-r.headroom)}"
+            f"“{r.constraint}” fails by {r.constraint.said(-r.headroom)}"
             for r in solution.point.readings
             if not r.met
         )
-        return f"no {solution.variable} satisfies all; the nearest miss is {here}: {missed}"
+        return f"no {solution.variable} satisfies all; the nearest is {here}: {missed}"
     if not solution.beyond:
-        return f"{here} is the {best} that there is, and it satisfies all"
+        return f"{here} is the {best} possible, and it satisfies all"
     binding = " and ".join(f"“{one}”" for one in solution.binding)
-    verb = "binds" if len(solution.binding) == 1 else "bind"
-    return f"{here} is the {best} that satisfies all; {binding} {verb}"
+    verb = "allows" if len(solution.binding) == 1 else "allow"
+    better = _at(solution, solution.beyond)
+    return f"{here} is the {best} that satisfies all; {binding} {verb} no {better}"
 
 
 def solution_json(solution: Solution) -> str:

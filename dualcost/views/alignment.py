@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from dualcost.costs.metrics import ALIASES, BY_LAYER, Metric
+from dualcost.costs.metrics import ALIASES, BY_LAYER, METRICS, Metric, metric
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.network.cost import ratio
 from dualcost.views.side import LAYERS, Contender, Layer, merged
@@ -186,6 +186,42 @@ SORTS: dict[str, Callable[[Line], Any]] = {
 }
 
 
+def known(sort: str) -> str:
+    """The name of an order, which may be given by an alias of a metric.
+
+    Raises:
+        UnknownNameError: there is no such order.
+        UsageError: it is a metric that is not compared layer by layer.
+    """
+    name = ALIASES.get(sort, sort)
+    if name in SORTS:
+        return name
+    if name in METRICS:
+        raise UsageError(
+            f"{name} is not compared layer by layer: lines cannot be sorted by it",
+            f"orders: {', '.join(SORTS)}",
+        )
+    raise UnknownNameError("order of lines", sort, SORTS, f"orders: {', '.join(SORTS)}")
+
+
+def compared(sides: int, sort: str = "order", by: str | None = None) -> tuple[Metric, ...]:
+    """The metrics that lines show: what was named, else what lines are sorted by and the usual.
+
+    Args:
+        sides: how many networks are compared; there is room for two metrics of two.
+        sort: an order.
+        by: the metric that was named, or None.
+
+    Raises:
+        UnknownNameError: there is no such metric, or no such order.
+        UsageError: it is not compared layer by layer.
+    """
+    room = 2 if sides == 2 else 1
+    own = [name] if (name := known(sort)) in BY_LAYER else []
+    names = dict.fromkeys([by, *own] if by else [*own, "macs", "params"])
+    return tuple(metric(name, BY_LAYER, "metric of layers") for name in [*names][:room])
+
+
 def shown(
     alignment: Alignment,
     sort: str = "order",
@@ -197,18 +233,16 @@ def shown(
 
     Args:
         alignment: all lines.
-        sort: "order", "path", or a metric: the largest difference first.
+        sort: "order", "path", or a metric or its alias: the largest difference first.
         top: how many; 0 for all.
         changed: leave out what is the same everywhere.
         metrics: leave out what costs nothing in any of these.
 
     Raises:
         UnknownNameError: there is no such order.
-        UsageError: top is negative.
+        UsageError: top is negative, or it is not compared layer by layer.
     """
-    sort = ALIASES.get(sort, sort)
-    if sort not in SORTS:
-        raise UnknownNameError("order of lines", sort, SORTS, f"orders: {', '.join(SORTS)}")
+    sort = known(sort)
     if top < 0:
         raise UsageError(f"--top {top} is negative", "--top 0 shows all lines")
     lines = [

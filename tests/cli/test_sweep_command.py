@@ -5,19 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.calibrations import linear_calibration
 from support.commands import Command
 from support.imports import heavy_imports_of, running
 from support.networks import quickly
 
+from dualcost import units
 from dualcost.costs.metrics import COMPARED
 from dualcost.errors import ExitCode, UsageError
+from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
 from dualcost.search.sweep import file as sweepfile
 from dualcost.search.sweep import study
@@ -324,3 +329,40 @@ def test_a_sweep_of_named_networks_needs_nothing_heavy() -> None:
     assert heavy_imports_of(running(words)) == (0, "[]")
     code, found = heavy_imports_of(running("sweep alexnet --conv dsc --plot"))
     assert (code, found) == (0, "[]")
+
+
+def test_a_column_without_room_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for width, left_out in (
+        (160, ""),
+        (80, "weights"),
+        (60, "weights, traffic, peak"),
+    ):
+        monkeypatch.setenv("COLUMNS", str(width))
+        _, out, _ = command("sweep", "alexnet", "--conv", "dual", "--G", "2")
+        assert max(map(len, out.splitlines())) <= width
+        found = re.findall("no room for (.*): use a wider", " ".join(out.split()))
+        assert found == ([left_out] if left_out else [])
+
+
+def test_a_predicted_latency_has_its_band(command: Command, tmp_path: Path) -> None:
+    whole = linear_calibration()
+    curves = {
+        format: {name: pair for name, pair in of_format.items() if name != "batch_norm"}
+        for format, of_format in whole.curves.items()
+    }
+    calibrations.write(replace(whole, curves=curves), tmp_path / "linear.json")
+    predicted = ("--latency", "--calibration", str(tmp_path / "linear.json"), "--any-machine")
+    words = ("sweep", "alexnet", "resnet18", "--conv", "dual", "--G", "2", *predicted)
+    _, out, _ = command(*words)
+    rows = json.loads(command(*words, "--json")[1])["rows"]
+    rows = [row for row in rows if row["status"] == DONE]
+    lines = [line for line in out.splitlines() if re.match("  (as it is|dual G=2) .* [MG] ", line)]
+    for row, line in zip(rows, lines, strict=True):
+        if row["model"] == "resnet18":  # its norms have no curve
+            assert row["latency_upper_s"] is None
+            assert line.endswith(f"≥ ~{units.duration(row['latency_lower_s'])}")
+        else:
+            half = row["latency_upper_s"] / row["latency_s"] - 1
+            assert line.endswith(f"~{units.duration(row['latency_s'])} ±{100 * half:.0f}%")
+        assert row["latency_lower_s"] < row["latency_s"]
+    assert [row["model"] for row in rows] == ["alexnet"] * 2 + ["resnet18"] * 2

@@ -165,11 +165,11 @@ def test_the_table_fits_its_columns_and_ends_at_the_target(command: Command, net
     code, out, err = command("bench", f"{net}:make", *words, *WORDS)
     assert code == ExitCode.OK
     assert max(map(len, out.splitlines())) <= 80
-    assert "run    eager, bfloat16, channels_last, 1 thread" in out
+    assert "run       eager, bfloat16, channels_last, 1 thread" in out
     rounds = re.search(r"(\d+) rounds in ", out)
     assert rounds and int(rounds[1]) >= LEAST_ROUNDS
     assert "the target of 90.0% was met" in " ".join(out.split())
-    assert "Control: a copy of the first took " in out
+    assert "control   a copy of the first took " in out
     assert "The machine was " in out
     assert "is no event" not in out
     assert "running 3 models in turn" in err

@@ -20,6 +20,7 @@ from dualcost.lab.measurement import (
     Ratio,
     Run,
     Sample,
+    Trust,
     at_best_pace,
     felt_ratio,
     spread,
@@ -27,6 +28,7 @@ from dualcost.lab.measurement import (
 )
 from dualcost.lab.race import EAGER, GRAPH, Conditions, Race, Variant, field_of
 from dualcost.latency.machine import Machine
+from dualcost.render.bench import sentence
 from dualcost.rewrite.request import Request
 
 
@@ -146,11 +148,13 @@ def test_a_busy_machine_is_called_disturbed_and_a_quiet_one_is_not() -> None:
         return compared(*runs, run_of(disturbed(1, 30, 3, share), contender(control=True)))
 
     assert race(0.5).disturbed
-    assert "was disturbed" in race(0.5).sentence
+    assert race(0.5).trust in (Trust.BEST, Trust.INTERVALS)
+    assert "was disturbed" in sentence(race(0.5))
     median_s = median(sample.wall_s for sample in race(0.5).runs[0].samples)
     assert race(0.5).slowdown == pytest.approx(median_s / 5e-3 - 1, rel=0.1)
     assert not race(0).disturbed
-    assert "quiet" in race(0).sentence
+    assert race(0).trust is Trust.BOTH
+    assert "quiet" in sentence(race(0))
 
 
 def test_ratios_that_disagree_tell_of_a_disturbance_even_if_both_are_steady() -> None:

@@ -154,7 +154,8 @@ def test_latencies_are_rows_columns_and_axes(command: Command, tmp_path: Path) -
     assert code == ExitCode.OK
     lines = out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0].split()[-2:] == ["peak", "latency"]
+    assert lines[0].split()[-2:] == ["ratio", "latency"]
+    assert "no room for weights, traffic, peak" in lines[1]
     assert "predicted latency  alexnet" in out
     _, out, _ = command(*asked, "--markdown")
     assert "| latency |" in out.splitlines()[0]

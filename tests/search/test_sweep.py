@@ -15,7 +15,7 @@ from support.calibrations import linear_calibration
 from support.networks import conv, linear, network, quickly, site
 
 import dualcost
-from dualcost.costs.metrics import COMPARED
+from dualcost.costs.metrics import COMPARED, METRICS
 from dualcost.costs.profile import profile
 from dualcost.costs.timed import timed
 from dualcost.errors import ModelError, UsageError
@@ -28,7 +28,7 @@ from dualcost.rewrite.request import POLICIES, Request
 from dualcost.search.sweep import curve
 from dualcost.search.sweep.arrays import sweep
 from dualcost.search.sweep.curve import Curve
-from dualcost.search.sweep.rows import DONE, FAILED, UNFIT, Point, Replacing, Swept, fronts
+from dualcost.search.sweep.rows import DONE, FAILED, UNFIT, Point, Replacing, Swept, fronts, ordered
 from dualcost.search.sweep.study import Series, Study, plan, run
 from dualcost.units import span
 
@@ -217,7 +217,21 @@ def test_latencies_are_those_of_profiles() -> None:
         predicted = timed(profile(traced, asked), traced, calibration).latency
         assert predicted is not None
         assert row.latency_s == predicted.after.seconds
+        assert row.latency_lower_s == predicted.after.lower_s
+        assert row.latency_upper_s == predicted.after.upper_s
     assert {row.latency_s for row in run(studies, library.load)} == {None}
+
+
+def test_rows_are_sorted_within_their_model_the_largest_first() -> None:
+    rows = [*run(plan(["alexnet", "resnet18"], ["dual"], G=[2, 3, 8]), library.load)]
+    found = ordered(rows, METRICS["params"])
+    assert sorted(map(str, found)) == sorted(map(str, rows))
+    assert [row.point.model for row in found] == ["alexnet"] * 4 + ["resnet18"] * 4
+    for model in ("alexnet", "resnet18"):
+        params = [row.params for row in found if row.point.model == model and row.status == DONE]
+        assert params == sorted(params, reverse=True)
+    # no model has channels that 3 divides everywhere
+    assert [row.status for row in found] == [*[DONE] * 3, UNFIT] * 2
 
 
 def test_an_empty_array_gives_empty_arrays() -> None:

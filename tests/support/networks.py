@@ -148,8 +148,7 @@ def _parameters(op: Op) -> Iterable[Parameter]:
         features, classes = op.in_shapes[0][-1], op.out_shapes[0][-1]
         shapes = ((classes, features), (classes,))
     else:
-        channels = op.out_shapes[0][1]
-        shapes = ((channels,), (channels,))
+        shapes = ((op.in_shapes[0][1],), (op.in_shapes[0][1],))
     return (Parameter(name, shapes[name.endswith(".bias")]) for name in op.parameters)
 
 

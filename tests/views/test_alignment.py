@@ -16,12 +16,12 @@ from support.networks import asked, conv, linear, network, norm, quickly, site
 
 from dualcost.costs.metrics import BY_LAYER, METRICS
 from dualcost.costs.profile import profile
-from dualcost.errors import ExitCode, UsageError
+from dualcost.errors import ExitCode, UnknownNameError, UsageError
 from dualcost.library import networks as library
 from dualcost.network.network import Network
 from dualcost.render.profile.json import profile_json
 from dualcost.rewrite.request import Request
-from dualcost.views.alignment import Alignment, align, shown
+from dualcost.views.alignment import Alignment, align, compared, shown
 from dualcost.views.side import Contender, of_profile, read
 
 
@@ -297,3 +297,34 @@ def test_one_side_alone_is_refused() -> None:
 
 def test_a_comparison_of_named_networks_needs_nothing_heavy() -> None:
     assert heavy_imports_of(running("compare resnet50 resnet50+dual:G=4")) == (0, "[]")
+
+
+def test_lines_show_what_they_are_sorted_by() -> None:
+    def names(*words: Any) -> list[str]:
+        return [one.name for one in compared(*words)]
+
+    assert names(2) == ["macs", "params"]
+    assert names(3) == ["macs"]
+    assert names(2, "weights") == ["weight-bytes", "macs"]
+    assert names(3, "traffic") == ["traffic"]
+    assert names(2, "path", "params") == ["params"]
+    assert names(2, "macs", "params") == ["params", "macs"]
+    with pytest.raises(UsageError, match="peak-activations is not compared layer by layer"):
+        names(2, "peak")
+    with pytest.raises(UnknownNameError, match="no order of lines is called 'mcas'"):
+        names(2, "mcas")
+
+
+def test_lines_whose_metrics_have_no_room_lose_the_second(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("compare", "resnet50", "resnet50+dual:G=4", "--top", "3")
+    for width, said in ((160, False), (80, False), (60, True)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        _, out, _ = command(*words)
+        lines = out.splitlines()
+        assert max(map(len, lines)) <= width
+        assert ("no room for params: use a wider terminal or --json" in out) is said
+        (heads,) = (line.split() for line in lines if line.startswith("layer "))
+        macs = ["layer", "kind", "MACs", "A", "MACs", "B", "change"]
+        assert heads == (macs if said else [*macs, "params", "A", "params", "B", "change"])

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from dualcost.gate.budget import FAIL, OK, RATCHET, Verdict
 from dualcost.gate.check import Checked, Report
 from dualcost.gate.limit import WARN
 from dualcost.render.check import words
-from dualcost.render.terminal import plain_table
+from dualcost.render.terminal import Column, FittingTable
 
 STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 NUMBERS = ("base", "now", "difference", "limit", "headroom")
 TITLES = {"difference": "change"}
+LEAVES = {"base": 2, "difference": 1}  # which are given up first where there is little room
 
 
 def check_table(report: Report) -> RenderableType:
@@ -53,18 +53,19 @@ def _model(checked: Checked) -> Iterator[RenderableType]:
     yield from (_indented(Text(note, style="dim")) for note in checked.notes)
 
 
-def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
-    table = plain_table(gap=1)
+def _verdicts(verdicts: tuple[Verdict, ...]) -> FittingTable:
     shown = [title for title in NUMBERS if title not in _needless(verdicts)]
-    table.add_column("metric", overflow="fold")
-    for title in shown:
-        table.add_column(TITLES.get(title, title), justify="right", no_wrap=True)
-    table.add_column("")
-    for verdict in verdicts:
-        cells = (getattr(words, title)(verdict) for title in shown)
-        said = Text(words.SAID[verdict.status], STYLES[verdict.status])
-        table.add_row(_metric(verdict), *cells, said)
-    return table
+    numbers = [
+        Column(
+            TITLES.get(title, title),
+            [getattr(words, title)(verdict) for verdict in verdicts],
+            leaves=LEAVES.get(title, 0),
+        )
+        for title in shown
+    ]
+    said = [Text(words.SAID[one.status], STYLES[one.status]) for one in verdicts]
+    metrics = Column("metric", [_metric(verdict) for verdict in verdicts], number=False)
+    return FittingTable([metrics, *numbers, Column("", said, number=False)], elsewhere="write JSON")
 
 
 def _metric(verdict: Verdict) -> str:

@@ -16,6 +16,7 @@ from dualcost.lab.measurement import Comparison, Ratio
 from dualcost.paper.correlation import ALL, Correlation, correlations
 from dualcost.paper.latency import IMPLEMENTATIONS, PRINTED, Entry, Place, Result
 from dualcost.paper.orderings import Order, orders
+from dualcost.render.bench import sentence
 from dualcost.render.paper.tables import SCHEMA, Sheet
 from dualcost.units import duration, percent
 from dualcost.version import __version__
@@ -96,7 +97,7 @@ def _trust(comparison: Comparison) -> list[str]:
         f"by {percent(comparison.spread)}; a copy of the first took {controls} of its time"
     )
     ended = ["interrupted, so that intervals are wider"] * (comparison.ended == "interrupted")
-    return [end, *ended, comparison.sentence, *comparison.notes]
+    return [end, *ended, sentence(comparison), *comparison.notes]
 
 
 def _orders_sheet(found: Sequence[Order]) -> Sheet:
@@ -242,7 +243,7 @@ def _race(result: Result, comparison: Comparison) -> dict[str, Any]:
         "rounds": comparison.rounds,
         "spread": comparison.spread,
         "disturbed": comparison.disturbed,
-        "sentence": comparison.sentence,
+        "sentence": sentence(comparison),
         "notes": list(comparison.notes),
         "controls": {mode: asdict(ratio) for mode, ratio in comparison.controls.items()},
     }

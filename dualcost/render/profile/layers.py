@@ -11,6 +11,7 @@ from dualcost.render.glyphs import CELLS, aligned, bar, guides, shortened, stack
 from dualcost.render.profile.columns import Column, columns, place
 from dualcost.render.profile.heading import row_style
 from dualcost.render.rewrite import becomes
+from dualcost.render.terminal import no_room
 from dualcost.views.listing import MORE
 from dualcost.views.tree import Entry, Outline
 
@@ -48,13 +49,6 @@ def layers(profile: Profile, outline: Outline, unit: str, width: int) -> list[Te
             lines.append(_line(short.ljust(room), cells, _style(entry)))
         lines[-1].stylize("dim not bold", 0, guide)
     return [*lines, *(Text(one, "dim") for one in filter(None, [no_room(left_out)]))]
-
-
-def no_room(titles: Sequence[str]) -> str:
-    """Which columns a terminal has no room for, and how to see them; "" where there are none."""
-    if not titles:
-        return ""
-    return f"no room for {', '.join(titles)}: use a wider terminal or --format csv"
 
 
 def label(entry: Entry) -> str:

@@ -8,33 +8,48 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from dualcost import units
 from dualcost.costs.metrics import COMPARED
 from dualcost.render.profile.markdown import cells_line
+from dualcost.render.terminal import no_room
 from dualcost.search.sweep.rows import DONE, FAILED, Swept
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, what stands in it, how wide it is, and which terminals show it.
+    """A column.
 
-    Those must be at least `width` wide; with a column of latencies, `beside_latency`.
+    Attributes:
+        title: its heading.
+        text: what stands in it.
+        size: how wide it is.
+        leaves: where there is too little room, the highest number leaves first; 0 stays.
     """
 
     title: str
     text: Callable[[Swept], str]
     size: int
-    width: int = 0
-    beside_latency: int = 0
+    leaves: int = 0
 
 
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _cost(name: str, size: int, **words: int) -> Column:
+def _cost(name: str, size: int, leaves: int = 0) -> Column:
     """The column of a metric."""
     metric = COMPARED[name]
-    return Column(metric.title, lambda row: metric.unit.text(row.costs[metric.key]), size, **words)
+    return Column(metric.title, lambda row: metric.unit.text(row.costs[metric.key]), size, leaves)
+
+
+def _latency(row: Swept) -> str:
+    """A predicted time with its band: "~44.59 ms ±10%"; a lower bound is the band's lower end."""
+    if row.latency_lower_s is None:
+        return ""
+    if row.latency_upper_s is None:
+        return f"≥ ~{units.duration(row.latency_lower_s)}"
+    half = (row.latency_upper_s - row.latency_s) / row.latency_s if row.latency_s else 0.0
+    return f"~{units.duration(row.latency_s)} ±{100 * half:.0f}%"
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -43,17 +58,28 @@ COLUMNS: tuple[Column, ...] = (
     _cost("macs", 7),
     Column("ratio", lambda row: _ratio(row.macs_ratio), 5),
     _cost("params", 7),
-    Column("ratio", lambda row: _ratio(row.params_ratio), 5),
-    _cost("weight-bytes", 9, width=100),
-    _cost("traffic", 9, beside_latency=100),
-    _cost("peak-activations", 9),
-    LATENCY := _cost("latency", 8),
+    Column("ratio", lambda row: _ratio(row.params_ratio), 5, leaves=1),
+    _cost("weight-bytes", 9, leaves=4),
+    _cost("traffic", 9, leaves=3),
+    _cost("peak-activations", 9, leaves=2),
+    LATENCY := Column(COMPARED["latency"].title, _latency, 14),
 )
 GAP = "  "
 
 
 def _columns(latency: bool) -> list[Column]:
     return [column for column in COLUMNS if latency or column is not LATENCY]
+
+
+def _fitting(columns: list[Column], width: int) -> list[Column]:
+    """Those for which there is room."""
+    shown = list(columns)
+    while sum(len(GAP) + column.size for column in shown) > width:
+        leaving = max(shown, key=lambda column: column.leaves)
+        if not leaving.leaves:
+            break
+        shown.remove(leaving)
+    return shown
 
 
 def _cells(texts: list[str], columns: list[Column]) -> str:
@@ -73,11 +99,12 @@ class Table:
 
     def lines(self, row: Swept, width: int) -> Iterator[Text]:
         """What a row adds: headings, where it begins something, and itself."""
-        columns = [c for c in _columns(self._latency) if c.width <= width]
-        if self._latency:
-            columns = [c for c in columns if c.beside_latency <= width]
+        every = _columns(self._latency)
+        columns = _fitting(every, width)
         if self._panel is None:
             yield Text(GAP + _cells([column.title for column in columns], columns), "dim")
+            left_out = [column.title for column in every if column not in columns]
+            yield from _wrapped(no_room(left_out, "--json"), width, "dim")
         if row.panel != self._panel:
             self._panel, self._way = row.panel, ""
             yield Text(f"{row.point.model}  {row.input}".rstrip(), "bold")

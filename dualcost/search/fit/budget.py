@@ -31,8 +31,8 @@ class Latency(Constraint):
         return nanoseconds(whole.seconds)
 
     def said(self, value: int) -> str:
-        """A time, as tables show it."""
-        return duration(value / 10**9)
+        """A time, as tables show it: it is a prediction."""
+        return f"~{duration(value / 10**9)}"
 
 
 def budget(text: str) -> Constraint:

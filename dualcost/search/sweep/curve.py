@@ -20,7 +20,7 @@ from dualcost.costs.profile import Profile, profile, replaced_costs
 from dualcost.errors import UsageError
 from dualcost.kinds.recipe import Misfit
 from dualcost.latency.calibration import Calibration
-from dualcost.latency.estimate import estimate
+from dualcost.latency.estimate import Estimate, estimate
 from dualcost.network.cost import CONVENTIONS, Convention, Cost
 from dualcost.network.network import Network
 from dualcost.rewrite.decision import Indivisibility
@@ -45,16 +45,28 @@ class Costing(Costed):
         costs: what networks are COMPARED by, by the keys of the metrics; none without a cost.
         replaced: how many sites were replaced.
         reason: why the rewrite cannot be carried out; "" if it can.
+        latency_lower_s: the lower end of the predicted latency's band; None where nobody asked.
+        latency_upper_s: its upper end; None also where some ops are not predicted.
     """
 
     costs: Mapping[str, Any] = field(default_factory=dict)
     replaced: int = 0
     reason: str = ""
+    latency_lower_s: float | None = None
+    latency_upper_s: float | None = None
 
     @classmethod
-    def of(cls, whole: Whole, replaced: int = 0) -> Costing:
-        """A network's whole cost as a point."""
-        return cls({one.key: one.value(whole) for one in COMPARED.values()}, replaced)
+    def of(cls, whole: Whole, predicted: Estimate | None, replaced: int = 0) -> Costing:
+        """A network's whole cost as a point, and what its latency is predicted to be."""
+        if predicted is None:
+            return cls({one.key: one.value(whole) for one in COMPARED.values()}, replaced)
+        timed = replace(whole, seconds=predicted.total.seconds)
+        return cls(
+            {one.key: one.value(timed) for one in COMPARED.values()},
+            replaced,
+            latency_lower_s=predicted.total.lower_s,
+            latency_upper_s=None if predicted.unpredicted else predicted.total.upper_s,
+        )
 
 
 @dataclass(frozen=True)
@@ -138,9 +150,9 @@ class Curve:
             frame.whole,
             cost=sum(costs, frame.rest),
             peak_bytes=self._peak(replacements),
-            seconds=_seconds(rewritten, self.calibration),
         )
-        return Costing.of(whole, len(replacements))
+        predicted = estimate(rewritten, self.calibration) if self.calibration else None
+        return Costing.of(whole, predicted, len(replacements))
 
     def _frame(self, asked: Request, replacements: Sequence[Replacement]) -> _Frame:
         """What stands around these replacements, whatever their G or P: from one profile."""
@@ -202,11 +214,7 @@ def as_it_is(
 ) -> Costing:
     """The cost of a network in which nothing is replaced."""
     whole = profile(network, None, convention).whole_before
-    return Costing.of(replace(whole, seconds=_seconds(network, calibration)))
-
-
-def _seconds(network: Network | Rewritten, calibration: Calibration | None) -> float | None:
-    return estimate(network, calibration).total.seconds if calibration else None
+    return Costing.of(whole, estimate(network, calibration) if calibration else None)
 
 
 def _integers(values: list[int]) -> np.ndarray[Any, Any]:

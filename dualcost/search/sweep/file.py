@@ -32,6 +32,8 @@ WORDS = {
 FRACTIONS = {
     "macs_ratio",
     "params_ratio",
+    "latency_lower_s",
+    "latency_upper_s",
     *(metric.key for metric in COMPARED.values() if not metric.exact),
 }
 

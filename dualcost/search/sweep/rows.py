@@ -103,6 +103,9 @@ class Swept(Costed):
         costs: what it is COMPARED by, by key; a latency is None where it was not asked for.
         macs_ratio: what is left of the MACs of the network as it is.
         params_ratio: what is left of its parameters.
+        latency_lower_s: the lower end of the predicted latency's band; None where nobody asked.
+        latency_upper_s: its upper end; None also where some ops are not predicted, so that the
+            latency is a lower bound.
     """
 
     point: Point
@@ -113,6 +116,8 @@ class Swept(Costed):
     costs: Mapping[str, Any] = field(default_factory=_unknown, hash=False)
     macs_ratio: float | None = None
     params_ratio: float | None = None
+    latency_lower_s: float | None = None
+    latency_upper_s: float | None = None
 
     @property
     def way(self) -> str:
@@ -149,6 +154,26 @@ def fronts(rows: Iterable[Swept], x: Metric, y: Metric) -> tuple[Swept, ...]:
         for of_panel in panels.values()
         for row in pareto_front(
             of_panel, cost=lambda row: -_worth(row, x), worth=lambda row: _worth(row, y)
+        )
+    )
+
+
+def ordered(rows: Iterable[Swept], by: Metric) -> tuple[Swept, ...]:
+    """The rows of each model and input by a metric, the largest first; what is not DONE comes last.
+
+    Args:
+        rows: of any models, which stay in their order.
+        by: one of COMPARED; of a latency, rows have one.
+    """
+    panels: dict[tuple[str, str], list[Swept]] = {}
+    for row in rows:
+        panels.setdefault(row.panel, []).append(row)
+    return tuple(
+        row
+        for of_panel in panels.values()
+        for row in sorted(
+            of_panel,
+            key=lambda row: (row.status != DONE, -(row.costs[by.key] or 0)),
         )
     )
 
