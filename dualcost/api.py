@@ -356,7 +356,7 @@ def fit(
     from dualcost.search.fit.fitted import Wish
 
     wish = Wish(read(budgets), objective, predictor)
-    counted, rule = named_convention(convention), Rule.parse(where)
+    counted, rule = named_convention(convention), Rule.replacing(where)
     network = library.load(model, library.specs(input), batch, announce)
     fitted = find(network, wish, kinds, G, P, rule, bias, counted)
     return replace(fitted, profile=NotebookProfile.of(fitted.profile))

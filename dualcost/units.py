@@ -171,12 +171,15 @@ def size(dims: Sequence[int]) -> str:
 
 
 def parse_size(text: str) -> tuple[int, ...]:
-    """Read "1x3x224x224" (or with × or *) into (1, 3, 224, 224).
+    """Read "1x3x224x224", "1,3,224,224", "(1, 3, 224, 224)" or "[1, 3]"; × and * are x.
 
     Raises:
         UsageError: a part is not a positive integer.
     """
-    parts = text.strip().lower().replace("×", "x").replace("*", "x").split("x")
+    plain = text.strip().lower().replace("×", "x").replace("*", "x")
+    if plain[:1] + plain[-1:] in ("()", "[]"):
+        plain = plain[1:-1].strip().removesuffix(",")  # of a tuple of one
+    parts = [part.strip() for part in plain.split("," if "," in plain else "x")]
     dims = tuple(int(part) for part in parts if part.isdecimal())
     if len(dims) != len(parts):
         dims = ()

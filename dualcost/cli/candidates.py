@@ -158,26 +158,15 @@ def patterns(incomplete: str) -> Words:
 def _networks(incomplete: str) -> Iterator[str]:
     """Bare names; names with their origin once that is begun: a lone "zoo:" would end the word."""
     from dualcost.library import networks as library
+    from dualcost.library.catalogue import registered
 
     for origin in library.ORIGINS:
         yield from library.names(origin)
     begun = incomplete.partition(":")[0]
     for origin in library.LIBRARIES if begun else ():
         if origin.startswith(begun):
-            names = library.names(origin) if origin in library.ORIGINS else _timm()
+            names = library.names(origin) or registered(origin)
             yield from (f"{origin}:{name}" for name in names)
-
-
-def _timm() -> list[str]:
-    """The models of timm, if it is installed: read from its code, for importing it takes long."""
-    import re
-    from importlib.util import find_spec
-
-    found = find_spec("timm")
-    folders = (found.submodule_search_locations or []) if found else []
-    files = (path for folder in folders for path in Path(folder, "models").glob("*.py"))
-    registered = re.compile(rb"^@register_model\s+def (\w+)", re.MULTILINE)
-    return sorted(name.decode() for path in files for name in registered.findall(path.read_bytes()))
 
 
 def _in_this_folder(*endings: str) -> list[str]:
@@ -234,7 +223,7 @@ def _divisors(model: str, rule: str) -> list[int]:
     from dualcost.rewrite.rule import Rule
     from dualcost.search.sweep.rows import DOUBLING
 
-    read = Rule.parse(rule)
+    read = Rule.replacing(rule)
     sites = [one.site for one in _sites(model, read) if read.refusal(one) is None]
     if not sites:
         return list(DOUBLING[1:])

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.kinds.look import Look
 from dualcost.kinds.recipe import ALL, BETWEEN, EVERY_PTH, OWN, OWN_GROUP, ConvKind, Part
+from dualcost.spelling import plain
 
 # Colours: Okabe & Ito, "Color Universal Design" (2008).
 STANDARD = ConvKind(
@@ -20,6 +21,7 @@ STANDARD = ConvKind(
     "K×K over all channels (equation 1)",
     (Part("spatial", True, ALL),),
     look=Look("#000000", "D", "◆"),
+    aliases=("conv", "regular"),
 )
 DSC = ConvKind(
     "dsc",
@@ -27,6 +29,7 @@ DSC = ConvKind(
     (Part("depthwise", True, OWN, per_channel=True), Part("pointwise", False, ALL)),
     chained=True,
     look=Look("#CC79A7", "v", "▼", on_dark=75),
+    aliases=("depthwise", "depthwise-separable", "dwconv", "dws"),
 )
 GROUP = ConvKind(
     "group",
@@ -34,6 +37,7 @@ GROUP = ConvKind(
     (Part("spatial", True, OWN_GROUP),),
     letter="G",
     look=Look("#E69F00", "s", "■", label=(7, -4, "left")),
+    aliases=("groupconv", "grouped"),
 )
 HET = ConvKind(
     "het",
@@ -42,6 +46,7 @@ HET = ConvKind(
     letter="P",
     look=Look("#009E73", "^", "▲", label=(0, -11, "center"), on_dark=80),
     implementations=("grouped", "branches"),
+    aliases=("hetconv", "heterogeneous"),
 )
 DUAL = ConvKind(
     "dual",
@@ -49,23 +54,32 @@ DUAL = ConvKind(
     (Part("spatial", True, OWN_GROUP), Part("pointwise", False, ALL)),
     letter="G",
     look=Look("#0072B2", "o", "●", label=(-5, 4, "right"), on_dark=65),
+    aliases=("dualconv",),
 )
 KINDS: dict[str, ConvKind] = {kind.name: kind for kind in (STANDARD, DSC, GROUP, HET, DUAL)}
 
 
+def known(name: str) -> ConvKind | None:
+    """The kind of a name or an alias, in any spelling: "Dual-Conv"; None if there is none."""
+    word = plain(name)
+    return next(
+        (one for one in KINDS.values() if word in map(plain, (one.name, *one.aliases))), None
+    )
+
+
 def kind(name: str | ConvKind) -> ConvKind:
-    """The kind of that name; a kind of one's own is taken as it is.
+    """The kind of a name or an alias; a kind of one's own is taken as it is.
 
     Raises:
         UnknownNameError: there is none.
     """
     if isinstance(name, ConvKind):
         return name
-    try:
-        return KINDS[name]
-    except KeyError:
+    found = known(name)
+    if found is None:
         look = "kinds: " + ", ".join(KINDS)
-        raise UnknownNameError("kind of convolution", name, KINDS, look) from None
+        raise UnknownNameError("kind of convolution", name, KINDS, look)
+    return found
 
 
 def divisor_of(kind: ConvKind, G: int | None = None, P: int | None = None) -> int:

@@ -115,6 +115,7 @@ class ConvKind:
         letter: the paper's letter of its parameter, "G" or "P"; "" if it has none.
         look: how it is drawn.
         implementations: how its layers may run, the usual way first; () if there is one way.
+        aliases: what users may write instead of the name.
     """
 
     name: str
@@ -124,6 +125,7 @@ class ConvKind:
     letter: str = ""
     look: Look = OWN_LOOK
     implementations: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     def cost(
         self,

@@ -1,8 +1,7 @@
 """A network by name: a packaged trace, else the user's cache, else `nn` traces it.
 
-Names: "resnet50" (the zoo, then torchvision), "zoo:NAME", "torchvision:NAME",
-"path/to/file.py:factory", "package.module:factory(width=32)", "path/to/file.py" with one model in
-it, and "path/to/model.pt2". torch is imported only on a miss.
+Names: those of `catalogue`, "path/to/file.py:factory", "package.module:factory(width=32)",
+"path/to/file.py" with one model in it, and "path/to/model.pt2". torch is imported only on a miss.
 """
 
 from __future__ import annotations
@@ -16,9 +15,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualcost.code import outline
-from dualcost.code.address import Address, is_file
-from dualcost.errors import ModelError, OutputError, TraceFileError, UnknownNameError, UsageError
+from dualcost.errors import ModelError, OutputError, TraceFileError, UsageError
+from dualcost.library.catalogue import LIBRARIES as LIBRARIES  # what a name is, also from here
+from dualcost.library.catalogue import ORIGINS as ORIGINS
+from dualcost.library.catalogue import TRACES as TRACES
+from dualcost.library.catalogue import names as names
+from dualcost.library.catalogue import resolve
 from dualcost.network import symbolic, tracefile
 from dualcost.network.network import Network, TensorSpec
 from dualcost.network.symbolic import SymbolicNetwork
@@ -30,17 +32,7 @@ if TYPE_CHECKING:  # importing them wakes torch
     from dualcost.nn.sources.source import Source
     from dualcost.nn.trace.inputs import Example
 
-TRACES = Path(__file__).parent / "traces"
-ORIGINS = ("zoo", "torchvision")  # a bare name is looked for in this order
-LIBRARIES = (*ORIGINS, "timm")  # what a name may begin with
-
 Announce = Callable[[str], None]
-
-
-def names(origin: str) -> tuple[str, ...]:
-    """The networks of one origin whose traces are packaged."""
-    found = (TRACES / origin).glob(f"*{SUFFIX}")
-    return tuple(sorted(path.name.removesuffix(SUFFIX) for path in found))
 
 
 def headers() -> tuple[Header, ...]:
@@ -114,7 +106,7 @@ def load(
 
         with redirect_stdout(sys.stderr):
             return trace(model, _with_batch(inputs, batch), device=device)
-    origin, name = _split(model)
+    origin, name = resolve(model)
     if example and (inputs or batch is not None):
         raise UsageError("--inputs makes the whole input", "leave --input and --batch out")
     if model.endswith(EXPORTED) and not (example or rules or device):
@@ -132,7 +124,7 @@ def at_hand(
     Raises:
         UnknownNameError: nothing is called that.
     """
-    origin, name = _split(model)
+    origin, name = resolve(model)
     if example or rules or not origin:
         return False
     path = _packaged(origin, name)
@@ -148,7 +140,7 @@ def with_origin(model: str) -> str:
     Raises:
         UnknownNameError: it is neither a known name nor code.
     """
-    origin, name = _split(model)
+    origin, name = resolve(model)
     return f"{origin}:{name}" if origin else name
 
 
@@ -159,48 +151,30 @@ def without_input(model: Any) -> UsageError:
     )
 
 
-def _split(model: str) -> tuple[str, str]:
-    """The origin and the name; ("", …) for a user's code, or a file of an exported model.
-
-    Raises:
-        UnknownNameError: it is neither a known name nor code.
-        UsageError: it is no code that could be named.
-        ModelError: it is a file of code, which has no model or several.
-    """
-    origin, colon, name = model.rpartition(":")
-    if origin in LIBRARIES:
-        return origin, name
-    if is_file(model):
-        return "", outline.address(model)
-    if model.endswith(EXPORTED):
-        return "", model
-    if colon:
-        return "", str(Address.parse(model))
-    for known in ORIGINS:
-        if model in names(known):
-            return known, model
-    if _installed("torchvision") == _packaged_with():
-        raise _unknown(model)
-    # another torchvision may have it: the source will say
-    return "torchvision", model
-
-
-def _unknown(model: str) -> UnknownNameError:
-    known = {name for origin in ORIGINS for name in names(origin)}
-    look = "`dualcost list` shows all names; your own model is path/to/file.py:factory"
-    return UnknownNameError("model", model, known, look)
-
-
 def _named(
     origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None, announce: Announce
 ) -> Network:
     path = _packaged(origin, name)
     if path.exists():
         known = tracefile.read_header(path).inputs
+        inputs = _batched(inputs, known, announce)
         inputs = _with_batch(inputs or known, batch)
         if tuple(inputs) == known:
             return tracefile.read(path)
     return _once(f"{origin}:{name}", _cached(origin, name, inputs, batch), inputs, batch, announce)
+
+
+def _batched(
+    inputs: Sequence[TensorSpec], known: Sequence[TensorSpec], announce: Announce
+) -> tuple[TensorSpec, ...]:
+    """Inputs with a batch of 1, where that is all that they lack beside the known ones."""
+    if len(inputs) != len(known):
+        return tuple(inputs)
+    whole = tuple(one.batched(other) for one, other in zip(inputs, known, strict=True))
+    for one, other in zip(inputs, whole, strict=True):
+        if one != other:
+            announce(f"a batch of 1 is added to {one}: {other}")
+    return whole
 
 
 def _from_exported(
@@ -307,7 +281,7 @@ def load_symbolic(
         if not inputs:
             raise without_input(model)
         return _traced_symbolic(model, inputs, symbols, batch)
-    origin, name = _split(model)
+    origin, name = resolve(model)
     if not origin:
         announce(f"tracing {model} with symbols")
         return _traced_symbolic(name, inputs, symbols, batch)
@@ -362,12 +336,6 @@ def _with_batch(inputs: Sequence[TensorSpec], batch: int | None) -> tuple[Tensor
 
 def _packaged(origin: str, name: str) -> Path:
     return TRACES / origin / f"{name}{SUFFIX}"
-
-
-def _packaged_with() -> str:
-    """The torchvision whose models are packaged."""
-    first = names("torchvision")[:1]
-    return tracefile.read_header(_packaged("torchvision", first[0])).versions["torchvision"]
 
 
 def _cached(origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
@@ -60,6 +60,10 @@ GROUPS = (
 )
 
 
+# What makes features of what it reads: with anything else between, a map is still the input.
+LEARNED = (CONVOLUTION, LINEAR, MATMUL, EMBEDDING, UNKNOWN)
+
+
 SEPARABLE = "separable"
 
 
@@ -79,7 +83,7 @@ class TensorSpec:
 
     @classmethod
     def parse(cls, text: str) -> TensorSpec:
-        """Read "[name=]1x3x224x224[:dtype]".
+        """Read "[name=]1x3x224x224[:dtype]", or with "name:"; the shape as `parse_size` does.
 
         Raises:
             UsageError: the shape cannot be read.
@@ -87,13 +91,25 @@ class TensorSpec:
         name, equals, rest = text.partition("=")
         if not equals:
             name, rest = "", text
+        first, colon, others = rest.partition(":")
+        if not equals and colon and first.strip().isidentifier():
+            name, equals, rest = first, colon, others
         shape, _, dtype = rest.partition(":")
+        name = name.strip()
         if equals and not name.isidentifier():
             raise UsageError(
                 f"{name!r} is not the name of an argument",
                 "write name=1x77:int64, or leave name= out",
             )
-        return cls(parse_size(shape), dtype or "float32", name)
+        return cls(parse_size(shape), dtype.strip() or "float32", name)
+
+    def batched(self, known: TensorSpec) -> TensorSpec:
+        """With a batch of 1, if that is all that it lacks beside an input that is known.
+
+        3×224×224 becomes 1×3×224×224 where an image of three channels is known.
+        """
+        lacks = len(self.shape) + 1 == len(known.shape) == 4 and self.shape[0] == known.shape[1]
+        return replace(self, shape=(1, *self.shape)) if lacks else self
 
     @property
     def nbytes(self) -> int:
@@ -229,6 +245,24 @@ class Network:
     def convolutions(self) -> tuple[int, ...]:
         """Indices of the convolutions, in the order in which they ran."""
         return tuple(i for i, op in enumerate(self.ops) if op.site is not None)
+
+    @cached_property
+    def first(self) -> frozenset[int]:
+        """Indices of the convolutions that read the network's input.
+
+        It may be reshaped, padded, resized or normalised on the way, but no op of LEARNED has seen
+        any of what they read. Often there is one; a stem with branches has several.
+        """
+        constant, given, learned = range(3)
+        stages: list[int] = []
+        first = set()
+        for index, op in enumerate(self.ops):
+            read = [stages[source] if source >= 0 else given for source in op.inputs]
+            # of what a convolution reads, the map stands before a weight that is computed
+            if op.site is not None and read[:1] == [given]:
+                first.add(index)
+            stages.append(learned if op.group in LEARNED else max(read, default=constant))
+        return frozenset(first)
 
     @cached_property
     def sizes(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dualcost.errors import RuleError
-from dualcost.kinds.kinds import KINDS, divisor_of, kind
+from dualcost.kinds.kinds import divisor_of, kind, known
 from dualcost.kinds.recipe import ConvKind
 from dualcost.rewrite.rule import Rule
 
@@ -70,8 +70,8 @@ class Exemption:
 def _kind_and_number(change: str) -> tuple[ConvKind | None, str]:
     """The kind that an exception names, None if it names none, and the rest of its text."""
     first, _, rest = change.partition(" ")
-    if first in KINDS:
-        return KINDS[first], rest.strip()
+    if named := known(first):
+        return named, rest.strip()
     if rest and "=" not in first:
         return kind(first), ""  # which says what is close to it
     return None, change

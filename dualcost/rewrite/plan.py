@@ -87,7 +87,7 @@ def read(path: str | Path) -> Request:
     with plan.located(next(iter(given), "kind")):
         divisor = divisor_of(chosen, **given)
     with plan.located("where"):
-        rule = Rule.parse(document.get("where", "default"))
+        rule = Rule.replacing(document.get("where", "default"))
     with plan.located("indivisible"):
         indivisible = Indivisible.parse(document.get("indivisible", "refuse"))
     exemptions = []

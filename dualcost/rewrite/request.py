@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from dualcost.errors import UsageError
-from dualcost.kinds.kinds import KINDS, divisor_of, kind
+from dualcost.kinds.kinds import KINDS, divisor_of, kind, known
 from dualcost.kinds.recipe import ConvKind
 from dualcost.rewrite.exemption import Exemption
 from dualcost.rewrite.rule import NAMED_RULES, Rule
@@ -114,11 +114,14 @@ class Request:
     open: bool = False
 
     def __post_init__(self) -> None:
-        """Check G or P.
+        """Check G or P, and the rule.
 
         Raises:
-            UsageError: it is not positive, or nothing is left open.
+            UsageError: G or P is not positive, or nothing is left open.
+            ValueError: the rule narrows another one, which it lacks (`Rule.replacing`).
         """
+        if not self.rule.alone:
+            raise ValueError(f"“{self.rule}” is no whole rule: its text would read back as another")
         if self.divisor < 1:
             raise UsageError(f"{self.label} is not positive", "give 1, 2, 4, …")
         if self.open and (not self.kind.letter or self.divisor != 1):
@@ -172,7 +175,7 @@ class Request:
         return cls(
             kind=chosen,
             divisor=1 if free else divisor_of(chosen, **numbers),
-            rule=Rule.parse(words["where"]),
+            rule=Rule.replacing(words["where"]),
             indivisible=Indivisible.parse(words["indivisible"]),
             bias=Bias.parse(words["bias"]),
             exemptions=tuple(Exemption.parse(one, chosen) for one in (*text.but, *but)),
@@ -277,7 +280,10 @@ def variants(text: str) -> list[str]:
     """The texts of several requests that commas join: "dual:4,group:G=8,bias=drop" are two."""
     found: list[str] = []
     for part in text.split(","):
-        first = re.split(r"[:@;\s]", part.strip(), maxsplit=1)[0]
-        goes_on = found and first not in KINDS and ("=" in first or {*"@;"} & {*found[-1]})
+        first, *colon = re.split(r"([:@;\s])", part.strip(), maxsplit=1)[:2]
+        in_rule = bool(found and {*"@;"} & {*found[-1]})
+        # a path of a rule may be called "conv": there a kind's alias needs its number
+        begins = first in KINDS or (known(first) and (not in_rule or colon == [":"]))
+        goes_on = found and not begins and ("=" in first or in_rule)
         found[-1:] = [f"{found[-1]},{part}"] if goes_on else [*found[-1:], part]
     return [part.strip() for part in found]

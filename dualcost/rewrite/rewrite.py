@@ -10,7 +10,7 @@ from dualcost.errors import IndivisibleError, UsageError
 from dualcost.kinds.choice import Choice
 from dualcost.kinds.recipe import ConvKind
 from dualcost.network.cost import Cost
-from dualcost.network.network import Block, Network, Op
+from dualcost.network.network import Network, Op
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.decision import (
     ComputedWeight,
@@ -74,19 +74,16 @@ class Rewritten:
 
 def candidates(network: Network, rule: Rule) -> Iterator[tuple[Candidate, tuple[int, ...]]]:
     """The sites that a rule is asked about, each with the ops that it stands for."""
-    first = network.convolutions[0] if network.convolutions else -1
     if rule.wants_blocks:
         for block in network.blocks:
-            yield _of_block(block, first), block.ops
+            first = not network.first.isdisjoint(block.ops)
+            yield Candidate(block.path, block.module, block.kind, first, block.site), block.ops
     else:
         for index in network.convolutions:
             op = network.ops[index]
             assert op.site is not None
-            yield Candidate(op.path, op.module, "", index == first, op.site), (index,)
-
-
-def _of_block(block: Block, first: int) -> Candidate:
-    return Candidate(block.path, block.module, block.kind, first in block.ops, block.site)
+            first = index in network.first
+            yield Candidate(op.path, op.module, "", first, op.site), (index,)
 
 
 def rewrite(network: Network, request: Request) -> Rewritten:

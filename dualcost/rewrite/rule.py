@@ -6,7 +6,11 @@
     block=inverted-residual stride=1    whole blocks instead of single convolutions
     stride-1 path=layer4.*              a named rule stands for its terms
 
-The same text is used on the command line, in TOML and in JSON.
+The rule of a rewrite narrows the default one, unless it says `kernel`, `groups`, `transposed` or
+`block`: "path=layer3.*" takes the convolutions of layer3 that the default takes. With one of these
+it stands alone. In an exception (`exemption.py`) a rule is its terms, and no others.
+
+The same text is used on the command line, in TOML and in JSON; `str` of a rule says all its terms.
 """
 
 from __future__ import annotations
@@ -106,6 +110,7 @@ READERS = {
     "block": _block,
 }
 GLOBS = ("path", "type")
+ALONE = ("kernel", "groups", "transposed", "block")  # a rule with one of them is none but itself
 ORDERED = ("kernel", "stride", "dilation", "groups", "M", "N", "dims")
 
 
@@ -175,8 +180,23 @@ class Rule:
     terms: tuple[Term, ...]
 
     @classmethod
+    def replacing(cls, text: str) -> Rule:
+        """Read the rule of a rewrite: the default one, narrowed, unless the text stands alone.
+
+        Of a field that the text names, the default's term gives way.
+
+        Raises:
+            RuleError: as `parse`.
+        """
+        rule, default = cls.parse(text), cls.parse(NAMED_RULES["default"])
+        if rule.alone:
+            return rule
+        named = {term.field for term in rule.terms}
+        return cls((*(term for term in default.terms if term.field not in named), *rule.terms))
+
+    @classmethod
     def parse(cls, text: str) -> Rule:
-        """Read the text form; a word without an operator is a named rule.
+        """Read the terms as they stand; a word without an operator is a named rule.
 
         Raises:
             RuleError: a term cannot be read (UnknownNameError: no such field or named rule).
@@ -201,6 +221,11 @@ class Rule:
     def refusal(self, candidate: Candidate) -> Term | None:
         """The first term that does not hold, or None: the candidate is replaced."""
         return next((term for term in self.terms if not term.holds(candidate)), None)
+
+    @property
+    def alone(self) -> bool:
+        """It names kernels, groups, transposed convolutions or blocks: it narrows no other rule."""
+        return any(term.field in ALONE for term in self.terms)
 
     @property
     def wants_blocks(self) -> bool:

@@ -167,10 +167,13 @@ dims = st.lists(st.integers(1, 10**6), min_size=1, max_size=6).map(tuple)
 def test_a_shape_is_read_as_it_was_written(shape: tuple[int, ...], cross: str) -> None:
     assert parse_size(size(shape)) == shape
     assert parse_size(f" {cross.join(map(str, shape))} ") == shape
+    assert parse_size(f"{cross.join(f' {side} ' for side in shape)}") == shape
+    assert parse_size(str(shape)) == parse_size(str([*shape])) == shape
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "x", "1x", "x3", "1xx3", "0", "1x0x3", "1x-3", "3.5", "axb", "1,3", "²"]
+    "text",
+    ["", " ", "x", "1x", "x3", "1xx3", "0", "1x0x3", "1x-3", "3.5", "axb", "1,3x4", "(1,3", "²"],
 )
 def test_what_is_not_a_shape_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="is not a shape") as refused:

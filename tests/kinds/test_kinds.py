@@ -17,9 +17,10 @@ from sympy import simplify, symbols, sympify
 
 from dualcost.errors import IndivisibleError, UnknownNameError, UsageError
 from dualcost.kinds.equations import COST_OF_KIND, D_o, G, K, M, N, P
-from dualcost.kinds.kinds import KINDS, divisor_of, kind
+from dualcost.kinds.kinds import KINDS, divisor_of, kind, known
 from dualcost.kinds.recipe import ConvKind
 from dualcost.network.cost import Cost
+from dualcost.spelling import plain
 
 every_kind = pytest.mark.parametrize("name", list(KINDS))
 LETTERS = {"": 1, "G": G, "P": P}
@@ -341,6 +342,34 @@ def test_a_kind_is_found_by_its_name_and_a_near_miss_is_named() -> None:
     with pytest.raises(UnknownNameError) as far:
         kind("winograd")
     assert far.value.hint.startswith("kinds: standard, dsc, group, het, dual")
+
+
+WORDS = {
+    "standard": ("conv", "regular"),
+    "dsc": ("depthwise", "dwconv", "depthwise-separable", "dws"),
+    "group": ("groupconv", "grouped"),
+    "het": ("hetconv", "heterogeneous"),
+    "dual": ("dualconv", "dual-conv"),
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "name"), [(word, name) for name, words in WORDS.items() for word in (name, *words)]
+)
+@given(data=st.data())
+def test_a_kind_is_found_by_its_aliases_however_they_are_spelt(
+    word: str, name: str, data: st.DataObject
+) -> None:
+    spelt = "".join(data.draw(st.sampled_from([c, c.upper(), f"{c}-", f"_{c}"])) for c in word)
+    assert kind(spelt) is KINDS[name] is known(spelt)
+    with pytest.raises(UnknownNameError):
+        kind(f"{spelt}x")
+    assert known(f"{spelt}x") is None
+
+
+def test_no_two_kinds_share_a_word() -> None:
+    words = [plain(word) for one in KINDS.values() for word in (one.name, *one.aliases)]
+    assert len(set(words)) == len(words)
 
 
 def test_g_and_p_go_to_the_kind_that_takes_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,23 +21,28 @@ from dualcost.latency.calibration import FORMATS
 from dualcost.latency.estimate import estimate
 from dualcost.library import networks as library
 from dualcost.nn.here import here
+from dualcost.rewrite.request import Request
 from dualcost.rewrite.rewrite import rewrite
 
 SLOWER = 1.25  # every network takes so many times what is predicted
+
+
+@cache
+def predicted_s(model: str, asked: Request | None, channels_last: bool) -> float:
+    network = library.load(model)
+    return estimate(
+        rewrite(network, asked) if asked else network,
+        linear_calibration(machine=here()),  # its caches say where weights come from
+        channels_last,
+    ).total.seconds
 
 
 def measured(race: Race) -> Any:
     """A race in which each contender takes SLOWER times what the calibration below predicts."""
     runs = []
     for contender in race.contenders:
-        network = library.load(contender.model)
         asked = contender.variant.request
-        found = estimate(
-            rewrite(network, asked) if asked else network,
-            linear_calibration(machine=here()),  # its caches say where weights come from
-            race.conditions.channels_last,
-        )
-        seconds = SLOWER * found.total.seconds
+        seconds = SLOWER * predicted_s(contender.model, asked, race.conditions.channels_last)
         runs.append(SimpleNamespace(contender=contender, undisturbed_s=seconds))
     return SimpleNamespace(runs=tuple(runs), machine=here())
 

@@ -104,3 +104,37 @@ def test_a_shape_that_is_none_or_a_name_that_is_none_is_refused() -> None:
     for text, shape in (("1x", "1x"), ("a=b=1x3", "b=1x3")):
         with pytest.raises(UsageError, match=f"'{shape}'"):
             TensorSpec.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("1,3,8,8", TensorSpec((1, 3, 8, 8))),
+        ("(1, 3, 8, 8):float16", TensorSpec((1, 3, 8, 8), "float16")),
+        ("x:1×3×8×8", TensorSpec((1, 3, 8, 8), name="x")),
+        ("x:[1, 3, 8, 8]:float16", TensorSpec((1, 3, 8, 8), "float16", "x")),
+        (" ids = 1 x 77 : int64 ", TensorSpec((1, 77), "int64", "ids")),
+        ("(5,)", TensorSpec((5,))),
+    ],
+)
+def test_an_input_reads_in_the_forms_that_other_tools_write(text: str, spec: TensorSpec) -> None:
+    assert TensorSpec.parse(text) == spec
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "whole"),
+    [
+        ((3, 32, 40), (1, 3, 224, 224), (1, 3, 32, 40)),
+        ((1, 77, 768), (1, 3, 224, 224), (1, 77, 768)),  # a sequence beside an image
+        ((1, 3, 8), (1, 3, 8), (1, 3, 8)),
+        ((1, 3, 32, 32), (1, 3, 224, 224), (1, 3, 32, 32)),
+        ((3, 16, 16), (1, 3, 8, 16, 16), (3, 16, 16)),  # a clip is known
+        ((32, 32), (1, 3, 224, 224), (32, 32)),
+    ],
+)
+def test_a_batch_of_one_is_added_to_an_image_where_images_are_known(
+    given: tuple[int, ...], known: tuple[int, ...], whole: tuple[int, ...]
+) -> None:
+    assert TensorSpec(given, "float16", "x").batched(TensorSpec(known)) == TensorSpec(
+        whole, "float16", "x"
+    )

@@ -11,7 +11,7 @@ import torch
 from support.commands import Command
 
 from dualcost.errors import UnknownNameError
-from dualcost.library import networks as library
+from dualcost.library import catalogue
 from dualcost.network.network import TensorSpec
 from dualcost.nn.sources import sources
 from dualcost.nn.sources.source import Source
@@ -36,7 +36,7 @@ def test_a_form_of_a_check_is_a_file_of_its_name() -> None:
 
 
 def test_every_origin_of_names_has_its_finder() -> None:
-    assert set(sources.FINDERS) == set(library.LIBRARIES)
+    assert set(sources.FINDERS) == set(catalogue.LIBRARIES)
 
 
 def test_a_front_end_is_a_finder_and_what_its_names_begin_with(
@@ -49,7 +49,7 @@ def test_a_front_end_is_a_finder_and_what_its_names_begin_with(
         return Source(f"mine:{name}", lambda: torch.nn.Conv2d(3, 4, 1), inputs)
 
     monkeypatch.setitem(sources.FINDERS, "mine", from_mine)
-    monkeypatch.setattr(library, "LIBRARIES", (*library.LIBRARIES, "mine"))
+    monkeypatch.setattr(catalogue, "LIBRARIES", (*catalogue.LIBRARIES, "mine"))
     code, out, _ = command("profile", "mine:small")
     assert code == 0
     assert f"MACs          {8 * 8 * 3 * 4}\n" in out  # positions * M * N

@@ -212,7 +212,7 @@ def test_a_how_to_names_tables_that_stand_where_it_says() -> None:
         "dualcost/rewrite/rule.py": ("NAMED_RULES", "READERS", "value"),
         "dualcost/render/check/__init__.py": ("FORMS", "written"),
         "dualcost/cli/commands/profile.py": ("_by_ending", "_written"),
-        "dualcost/library/networks.py": ("LIBRARIES",),
+        "dualcost/library/catalogue.py": ("LIBRARIES",),
         "dualcost/nn/sources/sources.py": ("FINDERS",),
         "dualcost/nn/convert/script.py": ("_builder",),
         "dualcost/network/ops.py": ("_OPERATORS",),

@@ -120,7 +120,7 @@ def rewrites(draw: st.DrawFn) -> Request:
     return Request(
         KINDS[name],
         divisor(name),
-        draw(_rules),
+        Rule.replacing(str(draw(_rules))),
         Indivisible.parse(draw(st.sampled_from(["refuse", "keep", "gcd", "fallback:8"]))),
         draw(st.sampled_from(Bias)),
         tuple(exemptions),

@@ -80,6 +80,12 @@ def test_more_words_stand_in_the_text(text: str, words: dict[str, Any]) -> None:
     assert Request.parse(text) == Request.parse("dual", G=4, **words)
 
 
+@pytest.mark.parametrize("text", ["dualconv:4", "Dual-Conv:G=4", "dual_conv 4", "DUAL:4"])
+def test_a_kind_may_be_called_by_an_alias(text: str) -> None:
+    assert Request.parse(text) == DUAL
+    assert str(Request.parse("dual:4;M<=32: Depthwise-Separable")) == "dual:G=4;M<=32: dsc"
+
+
 def test_words_beside_the_text_agree_with_it_or_are_refused() -> None:
     assert Request.parse("dual:4", G=4) == DUAL
     for text, words in (
@@ -130,6 +136,8 @@ def test_what_is_no_request_says_so(text: str, error: type[Exception], says: str
         ("dual:4,bias=drop,het:4", ["dual:4,bias=drop", "het:4"]),
         ("dual:4@path=a,b,het:4", ["dual:4@path=a,b", "het:4"]),
         ("dual:4,grup:8", ["dual:4", "grup:8"]),
+        ("DualConv:4,bias=drop,dw-conv", ["DualConv:4,bias=drop", "dw-conv"]),
+        ("dual:4@path=stem,conv,grouped:8", ["dual:4@path=stem,conv", "grouped:8"]),
     ],
 )
 def test_several_are_joined_by_commas(text: str, texts: list[str]) -> None:

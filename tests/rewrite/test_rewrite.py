@@ -74,6 +74,42 @@ def test_the_first_convolution_is_the_first_that_runs_not_the_first_op() -> None
     assert replaced(rewrite(late, asked(where="kernel>1"))) == {"a": 16, "b": 16}
 
 
+def test_every_convolution_that_reads_the_input_is_a_first_one() -> None:
+    shape = (1, 16, SIDE, SIDE)
+    branches = network(
+        plain("sub", "elementwise", shape, -1, -1),
+        conv("a", site(16, 16), 0),
+        conv("b", site(16, 16), -1),
+        plain("add", "elementwise", shape, 1, 2),
+        conv("c", site(16, 16), 3),
+        plain("cat", "free", shape, 0, 4),
+        conv("features", site(16, 16), 5),
+    )
+    assert replaced(rewrite(branches, asked())) == {"c": 16, "features": 16}
+
+
+def test_what_is_made_of_constants_alone_is_not_the_input() -> None:
+    shape = (1, 16, SIDE, SIDE)
+    grid = network(
+        plain("arange", "free", shape),
+        conv("grid", site(16, 16), 0),
+        conv("stem", site(16, 16), -1),
+    )
+    assert grid.first == {2}
+
+
+@pytest.mark.parametrize("group", ["linear", "matmul", "embedding", "unknown"])
+def test_what_has_gone_through_weights_is_not_the_input(group: str) -> None:
+    late = network(plain("op", group, (1, 16, SIDE, SIDE), -1), conv("a", site(16, 16), 0))
+    assert not late.first
+
+
+@pytest.mark.parametrize("group", ["free", "norm", "elementwise", "resize", "pooling"])
+def test_what_is_reshaped_or_normalised_is_still_the_input(group: str) -> None:
+    late = network(plain("op", group, (1, 16, SIDE, SIDE), -1), conv("a", site(16, 16), 0))
+    assert late.first == {1}
+
+
 def test_every_kept_site_names_the_term_that_refused_it() -> None:
     found = rewrite(
         network(

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from support.networks import quickly, site
 
 from dualcost.errors import RuleError, UnknownNameError, UsageError
+from dualcost.kinds.kinds import KINDS
 from dualcost.network.network import BLOCK_KINDS
 from dualcost.network.site import ConvSite
 from dualcost.render.rewrite import why
 from dualcost.rewrite.decision import FailedTerm, Outcome
+from dualcost.rewrite.exemption import Exemption
 from dualcost.rewrite.rule import NAMED_RULES, OPERATORS, READERS, Candidate, Rule, Term
 
 PLAIN = Candidate("layer3.0.conv2", "Conv2d", "", False, site(64, 128))
@@ -46,6 +48,14 @@ def terms(draw: st.DrawFn) -> Term:
     return Term(field, sign, tuple(draw(st.lists(VALUES[field], min_size=1, max_size=3))))
 
 
+candidates = st.builds(
+    lambda first, K, M, groups, transposed, dims: Candidate(
+        "layer3.0.conv2", "Conv2d", "", first,
+        site(8 * M, 16, kernel=(K,) * dims, groups=groups, transposed=transposed),
+    ),
+    st.booleans(), st.sampled_from([1, 3]), st.integers(1, 20), st.sampled_from([1, 2]),
+    st.booleans(), st.integers(1, 3),
+)  # fmt: skip
 rules = st.lists(terms(), max_size=4).map(lambda found: Rule(tuple(found)))
 
 
@@ -77,6 +87,59 @@ def test_a_named_rule_stands_for_its_terms_anywhere_in_a_rule(name: str) -> None
         *stands_for.terms,
         Term("M", ">", ("3",)),
     )
+
+
+# --- the rule of a rewrite
+
+narrowing = st.lists(
+    terms().filter(lambda term: term.field not in ("kernel", "groups", "transposed", "block")),
+    max_size=3,
+).map(lambda found: Rule(tuple(found)))
+
+
+@quickly
+@given(rules)
+def test_the_rule_of_a_rewrite_reads_back_as_the_same_rule(rule: Rule) -> None:
+    read = Rule.replacing(str(rule))
+    assert Rule.replacing(str(read)) == read
+    assert read.alone
+
+
+@quickly
+@given(narrowing, candidates)
+def test_a_rule_without_kernel_groups_transposed_or_block_narrows_the_default_one(
+    rule: Rule, candidate: Candidate
+) -> None:
+    seen, named = candidate.site, {term.field for term in rule.terms}
+    usual = max(seen.kernel) > 1 and seen.groups == 1 and not seen.transposed
+    usual = usual and ("first" in named or not candidate.first)
+    wanted = usual and rule.refusal(candidate) is None
+    assert (Rule.replacing(str(rule)).refusal(candidate) is None) == wanted
+
+
+@quickly
+@given(rules, st.sampled_from(["kernel=3", "groups>1", "transposed=yes", "block=separable"]))
+def test_a_rule_with_one_of_them_stands_alone(rule: Rule, term: str) -> None:
+    whole = Rule((*rule.terms, *Rule.parse(term).terms))
+    assert Rule.replacing(str(whole)) == whole
+
+
+@pytest.mark.parametrize("name", list(NAMED_RULES))
+def test_a_named_rule_stands_alone(name: str) -> None:
+    assert Rule.replacing(name) == Rule.parse(name)
+
+
+def test_what_a_rule_says_of_a_field_takes_the_place_of_what_the_default_says() -> None:
+    assert str(Rule.replacing("first=yes M>=64")) == (
+        "kernel>1 groups=1 transposed=no first=yes M>=64"
+    )
+    assert Rule.replacing("") == Rule.replacing("default") == Rule.parse(NAMED_RULES["default"])
+
+
+def test_an_exception_selects_among_the_sites_that_the_rule_chose() -> None:
+    exemption = Exemption.parse("path=layer3.*: keep", KINDS["dual"])
+    assert exemption.rule == Rule((Term("path", "=", ("layer3.*",)),))
+    assert str(exemption) == "path=layer3.*: keep"
 
 
 def test_the_named_rules_are_these() -> None:

@@ -163,7 +163,7 @@ IMAGE = TensorSpec((1, 3, 40, 40))
 def form_of(variable: str) -> ClosedForm:
     """The closed form of the model in the sizes that a variable stands for."""
     traced = symbolic_trace(model(), [IMAGE], symbols=SIZES[variable])
-    return closed_form(traced, Request.parse("dual", G=4), free=False)
+    return closed_form(traced, Request.parse("dual", G=4))
 
 
 @quickly

@@ -75,6 +75,14 @@ def encoder() -> nn.Module:
     return nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
 
 
+def vision_transformer() -> nn.Module:
+    """Of 64×64 images, in patches of 16×16: two layers of four heads."""
+    from torchvision.models import VisionTransformer
+
+    made: nn.Module = VisionTransformer(64, 16, 2, 4, 64, 128)
+    return made
+
+
 class Tied(nn.Module):
     """The embedding's table is the weight of the head; `spare` never runs."""
 

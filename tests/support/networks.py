@@ -148,7 +148,8 @@ def _parameters(op: Op) -> Iterable[Parameter]:
         features, classes = op.in_shapes[0][-1], op.out_shapes[0][-1]
         shapes = ((classes, features), (classes,))
     else:
-        shapes = ((op.in_shapes[0][1],), (op.in_shapes[0][1],))
+        channels = op.out_shapes[0][1]
+        shapes = ((channels,), (channels,))
     return (Parameter(name, shapes[name.endswith(".bias")]) for name in op.parameters)
 
 

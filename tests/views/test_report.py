@@ -182,7 +182,7 @@ def test_every_equation_gives_what_the_profile_counts(name: str, words: dict[str
 
 
 def test_an_equation_shows_the_numbers_where_its_letters_stand() -> None:
-    found = network(conv("a", site(3, 4)), conv("b", site(64, 64, side=56)))
+    found = network(conv("a", site(3, 4)), conv("b", site(64, 64, side=56), 0))
     (one,) = substitutions(profile(found, asked("dual", 4)))
     assert one.value == 56 * 56 * (3 * 3 * 64 * 64 // 4 + 64 * 64)  # D_o²·(K²·M·N/G + M·N)
     shown = worked(one)
@@ -197,7 +197,7 @@ def test_an_equation_shows_the_numbers_where_its_letters_stand() -> None:
 
 def test_maps_and_kernels_that_are_no_squares_and_batches_are_written_out() -> None:
     at = replace(site(4, 8, kernel=(1, 7), batch=3), in_size=(5, 9), out_size=(5, 9))
-    found = network(conv("a", site(3, 4)), conv("b", at))
+    found = network(conv("a", site(3, 4)), conv("b", at, 0))
     (one,) = substitutions(profile(found, asked("group", 2, where="kernel>1 first=no")))
     assert one.value == 3 * 5 * 9 * (1 * 7) * 4 * 8 // 2
     numbers = re.findall(r"<mn>(\d+)</mn>", worked(one).worked)
@@ -206,7 +206,9 @@ def test_maps_and_kernels_that_are_no_squares_and_batches_are_written_out() -> N
 
 def test_a_transposed_chain_has_no_equation_and_a_transposed_sum_has() -> None:
     found = network(
-        conv("a", site(3, 4)), conv("b", site(4, 8, stride=2, transposed=True)), norm("n", 8, 16, 1)
+        conv("a", site(3, 4)),
+        conv("b", site(4, 8, stride=2, transposed=True), 0),
+        norm("n", 8, 16, 1),
     )
     everywhere = "kernel>1 first=no"
     (chain,) = substitutions(profile(found, asked("dsc", where=everywhere)))
@@ -282,7 +284,7 @@ WICKED = "</script><script>alert('&\"')</script>"
 def test_what_users_name_is_shown_and_never_run() -> None:
     ops = (
         conv(WICKED, site(3, 4), module=WICKED),
-        conv("inside." + WICKED, site(4, 4)),
+        conv("inside." + WICKED, site(4, 4), 0),
         plain(WICKED, UNKNOWN, (1, 4, 8, 8), 1, path=WICKED),
     )
     found = replace(network(*ops), name=WICKED, notes=(WICKED,), versions={"torch": WICKED})

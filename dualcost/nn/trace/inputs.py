@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import keystr, tree_leaves_with_path, tree_map
 
 from dualcost.errors import ModelError, UnmeasuredError
@@ -46,6 +46,19 @@ def specs_of(example: Example) -> tuple[TensorSpec, ...]:
         TensorSpec(tuple(leaf.shape), str(leaf.dtype).removeprefix("torch."), name)
         for name, leaf in (*_leaves(args), *_leaves(kwargs))
     )
+
+
+def batched(model: nn.Module, inputs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """The inputs, with a batch of 1 if that is all that the one image for a model lacks.
+
+    It is so if the first layer with weights is a 2-d convolution that reads as many channels. One
+    channel is not enough: a model of spectrograms may add that axis itself.
+    """
+    weighted = (layer for layer in model.modules() if [*layer.parameters(recurse=False)])
+    first = next(weighted, None)
+    if len(inputs) != 1 or not isinstance(first, nn.Conv2d) or first.in_channels == 1:
+        return tuple(inputs)
+    return (inputs[0].batched(TensorSpec((1, first.in_channels, *first.kernel_size))),)
 
 
 def is_plain(example: Example) -> bool:

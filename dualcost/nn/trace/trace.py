@@ -37,7 +37,7 @@ from torch.nn.parameter import is_lazy
 from dualcost.errors import ModelError, UsageError
 from dualcost.network.blocks import find_blocks
 from dualcost.network.network import Network, Parameter, TensorSpec
-from dualcost.nn.trace.inputs import Example, copied, make_inputs
+from dualcost.nn.trace.inputs import Example, batched, copied, make_inputs
 from dualcost.nn.trace.recorder import Recorder, shape_of
 
 # A model that asks for values raises one of these under fake tensors,
@@ -90,6 +90,10 @@ def trace(
         UsageError: there is no such device here.
     """
     name = name or type(model).__name__
+    if not (example or listed) and (whole := batched(model, inputs)) != tuple(inputs):
+        network = trace(model, whole, name, device=device)
+        note = f"a batch of 1 is added to {inputs[0]}"
+        return replace(network, notes=(note, *network.notes))
     if device:
         where = _device(device)
         if any(tensor.is_meta for tensor in _tensors(model)):

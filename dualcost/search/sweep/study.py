@@ -6,6 +6,7 @@ carries them out, row by row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -144,12 +145,16 @@ def plan(
 
 
 def specs(size: str) -> tuple[TensorSpec, ...]:
-    """The tensors of one input: "1x3x224x224", or "ids=1x77:int64,mask=1x77".
+    """The tensors of one input: "1x3x224x224", "1,3,224,224", or "ids=1x77:int64,mask=1x77".
 
     Raises:
         UsageError: a shape cannot be read.
     """
-    return tuple(TensorSpec.parse(text) for text in size.split(",")) if size else ()
+    if not size:
+        return ()
+    # without an x between numbers, commas join the numbers of one shape
+    texts = size.split(",") if re.search(r"\d\s*[x×*]\s*\d", size) else [size]
+    return tuple(TensorSpec.parse(text) for text in texts)
 
 
 def run(

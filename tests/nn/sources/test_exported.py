@@ -113,7 +113,8 @@ def test_its_layers_have_their_paths_and_the_names_of_their_classes(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("name", "where"), [("shares", "kernel>1"), ("separable", "separable"), ("separable", "path=1")]
+    ("name", "where"),
+    [("shares", "kernel>1"), ("separable", "separable"), ("separable", "groups>0 path=1")],
 )
 def test_it_converts_to_what_the_model_converts_to(name: str, where: str, tmp_path: Path) -> None:
     factory, shape = MODELS[name]

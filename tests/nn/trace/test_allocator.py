@@ -11,7 +11,7 @@ import pytest
 import torch
 import torchvision
 from support.families import in_turn
-from support.models import Forward, floats, integers, tensor_of
+from support.models import Forward, floats, integers, tensor_of, vision_transformer
 from torch import nn
 from torch.profiler import ProfilerActivity
 from torch.profiler import profile as torch_profile
@@ -103,11 +103,6 @@ def lasting(net: Network) -> Network:
 
 def attention() -> nn.Module:
     return Forward(lambda m, q, k, v: (q @ k.transpose(-1, -2)).softmax(-1) @ v)
-
-
-def vision_transformer() -> nn.Module:
-    made: nn.Module = torchvision.models.VisionTransformer(64, 16, 2, 4, 64, 128)
-    return made
 
 
 WITHOUT_CONVOLUTIONS: dict[str, tuple[Callable[[], nn.Module], tuple[TensorSpec, ...]]] = {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from support.commands import Command
+from torch import nn
 
 from dualcost.errors import ExitCode, ModelError, UnmeasuredError
 from dualcost.network.network import TensorSpec
 from dualcost.nn.trace.inputs import example_of, make_inputs, specs_of
+from dualcost.nn.trace.trace import trace
 
 CODE = """
 import torch
@@ -115,3 +118,25 @@ def test_an_input_that_a_gpu_has_no_memory_for_is_not_measured(
     monkeypatch.setattr(torch, "rand", full)
     with pytest.raises(UnmeasuredError, match="8×3×64×64 does not fit into the memory of cpu"):
         make_inputs([TensorSpec((8, 3, 64, 64))], torch.device("cpu"), listed=False)
+
+
+def test_an_image_gets_a_batch_of_one_where_the_first_layer_reads_its_channels() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    alone, whole = (trace(model, [TensorSpec(shape)]) for shape in ((3, 8, 9), (1, 3, 8, 9)))
+    assert alone.notes == ("a batch of 1 is added to 3×8×9",)
+    assert replace(alone, notes=()) == whole
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (nn.Linear(768, 8), (3, 77, 768)),
+        (nn.Conv1d(3, 4, 3), (2, 3, 9)),
+        (nn.Sequential(nn.Unflatten(0, (-1, 1)), nn.Conv2d(1, 4, 3)), (1, 80, 96)),
+        (nn.ReLU(), (3, 8, 8)),
+    ],
+)
+def test_other_inputs_of_three_sizes_stay(model: nn.Module, shape: tuple[int, ...]) -> None:
+    found = trace(model, [TensorSpec(shape)])
+    assert found.inputs == (TensorSpec(shape),)
+    assert found.notes == ()
