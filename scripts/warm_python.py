@@ -16,6 +16,7 @@ is that process. Where no process can be forked, the executable is that of a fre
 from __future__ import annotations
 
 import atexit
+import gc
 import io
 import marshal
 import os
@@ -179,47 +180,61 @@ def _stream(stream: io.TextIOWrapper, is_unbuffered: bool) -> io.TextIOWrapper:
 
 
 def next_call(door: socket.socket) -> Call:
-    """Fork for each that comes, and return in the fork."""
-    while True:
-        is_over = 0 in select.select([door.fileno(), 0], [], [])[0]
-        with suppress(ChildProcessError):  # there is none
-            while os.waitpid(-1, 0 if is_over else os.WNOHANG)[0]:
-                pass
-        if is_over:
-            os._exit(0)
-        connection, _ = door.accept()
-        with connection:
-            if not os.fork():
-                door.close()
-                return _forked(connection)
-
-
-def _forked(connection: socket.socket) -> Call:
-    """Receive a call, and return in a fork for it; its exit code is sent back."""
-    size, streams, _, _ = socket.recv_fds(connection, NUMBER, len(STREAMS))
-    with connection.makefile("rb") as file:
-        call = Call(*marshal.loads(file.read(int.from_bytes(size, "big"))))
-    process = os.fork()
-    if not process:
-        connection.close()
-        for stream, number in zip(streams, STREAMS, strict=True):
-            os.dup2(stream, number)
-    for stream in streams:
-        os.close(stream)
-    if not process:
-        return call
-
-    def end_with_the_client() -> None:
-        connection.recv(1)
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-
-    threading.Thread(target=end_with_the_client, daemon=True).start()
-    _, status = os.waitpid(process, 0)
-    code = os.waitstatus_to_exitcode(status)
-    with suppress(BrokenPipeError):  # the client ended first
-        connection.sendall(code.to_bytes(NUMBER, "big", signed=True))
+    """Fork for each that comes, and return in the fork; others are told how theirs ended."""
+    waiting: dict[int, socket.socket] = {}  # the client of each process that runs
+    ended, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    doors: list[socket.socket | int] = [door, 0]
+    while doors or waiting:
+        ready = select.select([*doors, ended, *waiting.values()], [], [])[0]
+        if 0 in ready:
+            doors = []
+        if ended in ready:
+            ended.recv(1024)
+            _tell(waiting)
+        for process, client in waiting.items():
+            if client in ready:  # it says nothing more, so it ended
+                os.kill(process, signal.SIGKILL)
+        if door not in ready or not doors:
+            continue
+        client, _ = door.accept()
+        try:
+            call, streams = _received(client)
+        except (EOFError, ValueError, OSError):  # it ended before it had said all
+            client.close()
+            continue
+        process = os.fork()
+        if not process:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for stream, number in zip(streams, STREAMS, strict=True):
+                os.dup2(stream, number)
+            for other in (door, client, ended, waker, *waiting.values()):
+                other.close()
+        for stream in streams:
+            os.close(stream)
+        if not process:
+            return call
+        waiting[process] = client
     os._exit(0)
+
+
+def _tell(waiting: dict[int, socket.socket]) -> None:
+    """Send each client whose process has ended its exit code."""
+    for process in [*waiting]:
+        number, status = os.waitpid(process, os.WNOHANG)
+        if number:
+            code = os.waitstatus_to_exitcode(status)
+            with waiting.pop(process) as client, suppress(BrokenPipeError):  # it ended first
+                client.sendall(code.to_bytes(NUMBER, "big", signed=True))
+
+
+def _received(client: socket.socket) -> tuple[Call, list[int]]:
+    size, streams, _, _ = socket.recv_fds(client, NUMBER, len(STREAMS))
+    with client.makefile("rb") as file:
+        return Call(*marshal.loads(file.read(int.from_bytes(size, "big")))), streams
 
 
 def main(descriptor: str, executable: str) -> None:
@@ -234,6 +249,7 @@ def main(descriptor: str, executable: str) -> None:
             if module.name != "dualcost.__main__":
                 import_module(module.name)
     sys.executable = executable
+    gc.freeze()  # so that a fork does not copy what its collector looks at
     next_call(door).run()
 
 
