@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
+from dualcost.costs.dearer import Dearer, Replaced, dearer
 from dualcost.costs.memory import live, peak
 from dualcost.costs.metrics import Whole
 from dualcost.kinds.choice import Choice
@@ -29,7 +30,7 @@ from dualcost.network.network import (
 from dualcost.network.site import ConvSite
 from dualcost.rewrite.decision import Decision, Reason
 from dualcost.rewrite.request import Request
-from dualcost.rewrite.rewrite import Replacement, rewrite
+from dualcost.rewrite.rewrite import Replacement, Rewritten, rewrite
 
 NEVER_RUN = "never run"
 REST = "rest"
@@ -176,6 +177,7 @@ class Profile:
         notes: what was assumed to trace it.
         versions: of the libraries that traced it.
         latency: how long it is predicted to take (`latency.py`); None where nobody asked.
+        dearer: the sites whose replacement costs more than they did; None: there is none.
     """
 
     network: str
@@ -192,6 +194,7 @@ class Profile:
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     latency: Prediction | None = None
+    dearer: Dearer | None = None
 
     @cached_property
     def before(self) -> Cost:
@@ -250,6 +253,7 @@ class Profile:
             rows=tuple(replace(row, after=row.before, becomes=None) for row in self.rows),
             rewrite=None,
             decisions=(),
+            dearer=None,
             peak=(self.peak[0], self.peak[0]),
             frozen_after=self.frozen,
         )
@@ -272,14 +276,12 @@ def profile(
     """
     rewritten = rewrite(network, asked).checked() if asked else None
     replacements = rewritten.replacements if rewritten else ()
+    rows = tuple(_rows(network, replacements, convention))
     return Profile(
         network=network.name,
         inputs=network.inputs,
         convention=convention,
-        rows=(
-            *_rows(network, replacements, convention),
-            *_never_run(network),
-        ),
+        rows=(*rows, *_never_run(network)),
         rewrite=asked,
         decisions=rewritten.decisions if rewritten else (),
         unknown=dict(Counter(op.name for op in network.ops if op.group == UNKNOWN)),
@@ -289,7 +291,20 @@ def profile(
         buffers=network.buffers,
         notes=network.notes,
         versions=network.versions,
+        dearer=_dearer(rewritten, rows) if rewritten else None,
     )
+
+
+def _dearer(rewritten: Rewritten, rows: Sequence[Row]) -> Dearer | None:
+    """Each site with all rows of it: what leaves with a block is a part of what it cost."""
+    row_of = {row.ops[0]: row for row in rows}
+    replaced = []
+    decided = (decision.candidate for decision in rewritten.decisions if decision.replaced)
+    for candidate, replacement in zip(decided, rewritten.replacements, strict=True):
+        own = [row_of[index] for index in replacement.ops if index in row_of]
+        before, after = _sum(row.before for row in own), _sum(row.after for row in own)
+        replaced.append(Replaced(candidate, before, after))
+    return dearer(replaced, rewritten.request.rule)
 
 
 def _peak_at(network: Network, replacements: Sequence[Replacement]) -> PeakAt:

@@ -68,7 +68,7 @@ class Rewritten:
         if self.refused:
             raise _refusal(self.request, self.refused)
         if not self.replacements:
-            raise _nothing_matched(self.network, self.request)
+            raise _nothing_matched(self)
         return self
 
 
@@ -187,8 +187,19 @@ def _refusal(request: Request, refused: tuple[Decision, ...]) -> IndivisibleErro
     )
 
 
-def _nothing_matched(network: Network, request: Request) -> UsageError:
+def _nothing_matched(rewritten: Rewritten) -> UsageError:
+    network, request = rewritten.network, rewritten.request
     kinds = sorted({block.kind for block in network.blocks})
+    usual = Rule.replacing("")
+    own = Rule(tuple(term for term in request.rule.terms if term not in usual.terms))
+    fitting = [one for one in rewritten.decisions if own.refusal(one.candidate) is None]
+    if own.terms and fitting and {*usual.terms} <= {*request.rule.terms}:
+        terms = {str(one.reason.term) for one in fitting if isinstance(one.reason, FailedTerm)}
+        return UsageError(
+            f"nothing in {network.name} matches “{request.rule}”",
+            f"{len(fitting)} fit “{own}”, but not {' or '.join(sorted(terms))}, which the default "
+            f"rule wants: write “kernel>0 {own}” to take them",
+        )
     hint = "--explain lists every site and the term that refused it"
     if kinds and not request.rule.wants_blocks:
         hint += f"; this network has blocks: try --where {' or --where '.join(kinds)}"

@@ -48,7 +48,7 @@ ready = Net()
 """
 SPARE = 3 * 3 + 3  # a linear layer that never runs
 INPUT = ("--input", "1x3x8x8")
-DUAL = ("--conv", "dual", "--G", "4", "--where", "path=grouped")
+DUAL = ("--conv", "dual", "--G", "4", "--where", "kernel>0 path=grouped")
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_python_file_recreates_the_conversion(
     if model == "first.pt2":
         made(command, "net.py:Net", *INPUT, *DUAL, "-o", model)
         given = ()
-    words = (model, *given, "--conv", "het", "--P", "2", "--where", "path=stem path!=x",
+    words = (model, *given, "--conv", "het", "--P", "2", "--where", "kernel>0 path=stem path!=x",
              "--indivisible", "gcd", "--but", "M<=2: keep", "--init", "copy")  # fmt: skip
     done = made(command, *words, "-o", f"{folder}/a.py")
     text = Path(f"{folder}/a.py").read_text()
@@ -215,7 +215,7 @@ def folder() -> dict[str, bytes]:
         ([*DUAL], "'--output'", "--help"),
         (["-o", "a.pt2"], "nothing says what to convert to", "--conv dual"),
         (["--G", "4", "-o", "a.pt2"], "--G says how", "--conv dual"),
-        (["--conv", "dual", "--G", "3", "--where", "path=grouped", "-o", "a.pt2"],
+        (["--conv", "dual", "--G", "3", "--where", "kernel>0 path=grouped", "-o", "a.pt2"],
          "M=16 is not divisible by G=3", "--indivisible"),
         (["--conv", "dual", "--G", "4", "--where", "path=nothing", "-o", "a.pt2"],
          "nothing in net.py:Net", "--explain"),
@@ -313,7 +313,7 @@ def test_a_named_network_becomes_python_that_builds_it(
 def test_the_python_interface_converts_a_module_or_a_name(net: Any) -> None:
     model = net["Net"]()
     twin = copy.deepcopy(model)
-    words: dict[str, Any] = {"conv": "dual", "G": 4, "where": "path=grouped"}
+    words: dict[str, Any] = {"conv": "dual", "G": 4, "where": "kernel>0 path=grouped"}
     converted = dualcost.convert(model, "1x3x8x8", **words, init="copy")
     assert isinstance(converted.get_submodule("grouped"), DualConv2d)
     for key, value in twin.state_dict().items():

@@ -141,6 +141,20 @@ def test_a_rule_that_matches_nothing_is_refused_with_a_way_on() -> None:
     assert refused.value.hint == "--explain lists every site and the term that refused it"
 
 
+def test_where_the_default_rule_refuses_what_a_rule_names_the_hint_says_how_to_take_it() -> None:
+    found = rewrite(chain(16, 32, 64), asked(where="path=c0"))
+    with pytest.raises(UsageError) as refused:
+        found.checked()
+    assert refused.value.message == (
+        "nothing in hand-made matches “kernel>1 groups=1 transposed=no first=no path=c0”"
+    )
+    assert refused.value.hint == (
+        "1 fit “path=c0”, but not first=no, which the default rule wants: "
+        "write “kernel>0 path=c0” to take them"
+    )
+    assert replaced(rewrite(chain(16, 32, 64), asked(where="kernel>0 path=c0"))) == {"c0": 16}
+
+
 def test_where_nothing_matches_a_network_with_blocks_its_blocks_are_named() -> None:
     ops = mobile(8, 32, 16)
     with_blocks = network(*ops, blocks=find_blocks(ops, {}))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dualcost import units
+from dualcost.costs.dearer import Dearer
 from dualcost.costs.profile import Profile, Row
 from dualcost.latency.estimate import Timing
 from dualcost.network.cost import Cost
@@ -48,7 +49,18 @@ def question(profile: Profile) -> list[tuple[str, str]]:
         lines += [("but", str(exemption)) for exemption in asked.exemptions]
         if asked.bias is Bias.DROP:
             lines.append(("bias", "dropped in what is replaced"))
+    if profile.dearer is not None:
+        lines.append(("dearer", _dearer(profile.dearer)))
     return [*lines, *(("note", note) for note in profile.notes)]
+
+
+def _dearer(found: Dearer) -> str:
+    """How many sites cost more, and what leaves them out."""
+    text = f"{found.sites} {'site costs' if found.sites == 1 else 'sites cost'} more than before"
+    if found.term is None:
+        return text
+    also = f", and {found.others} cheaper" if found.others else ""
+    return f"{text}: {found.term} would leave {'them' if found.sites > 1 else 'it'} out{also}"
 
 
 def tool(profile: Profile) -> list[tuple[str, str]]:

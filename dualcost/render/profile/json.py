@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from dualcost.costs.dearer import Dearer
 from dualcost.costs.metrics import ADDED
 from dualcost.costs.profile import Profile
 from dualcost.latency.estimate import Prediction, Timing
@@ -91,11 +92,19 @@ def _rewrite(profile: Profile) -> dict[str, Any] | None:
         "bias": asked.bias,
         "but": [str(exemption) for exemption in asked.exemptions],
         "replaced": profile.replaced,
+        "dearer": _dearer(profile.dearer),
         "decisions": [
             {"path": d.candidate.path, "replaced": d.replaced, "reason": why(d.outcome, d.reason)}
             for d in profile.decisions
         ],
     }
+
+
+def _dearer(found: Dearer | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    term = str(found.term) if found.term else None
+    return {"sites": found.sites, "term": term, "others": found.others}
 
 
 def _change(before: Cost, after: Cost) -> dict[str, Any]:
