@@ -199,7 +199,7 @@ def test_what_goes_wrong_in_the_measuring_process_is_one_clear_line(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--conv", "dual"), "dual needs its G"),
+        (("--conv", "dual"), "dual needs G"),
         (("--conv", "duel:4"), "no kind of convolution is called 'duel'"),
         (("--conv", "dual:3"), "M=16 is not divisible by G=3"),
         (("--where", "kernel=3"), "--where says how to replace, but not by what"),
