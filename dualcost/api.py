@@ -459,19 +459,20 @@ def solve(
     Raises:
         dualcost.errors.DualcostError: something does not fit; it carries a message and a hint.
     """
-    from dualcost.costs.closedform import closed_form
     from dualcost.library import networks as library
     from dualcost.network.cost import convention as named_convention
     from dualcost.rewrite.subject import Subject
     from dualcost.search.constraint import parsed
-    from dualcost.search.solve import DIVISORS, SIZES, solve_divisor, solve_size, variable_for
+    from dualcost.search.solve import solve as find
 
-    limits = parsed(constraints)
+    limits, counted = parsed(constraints), named_convention(convention)
     subject = Subject.parse(model, conv, G, P, where, indivisible, bias, but, open=True)
-    name, request = subject.model, subject.request
-    searched = variable_for(request, variable)
-    counted, specs = named_convention(convention), library.specs(input)
-    if request and searched in DIVISORS:
-        return solve_divisor(library.load(name, specs, batch, announce), request, limits, counted)
-    symbolic = library.load_symbolic(name, specs, batch, SIZES[searched], announce)
-    return solve_size(closed_form(symbolic, request, counted), limits, searched)
+    name, specs = subject.model, library.specs(input)
+    return find(
+        lambda: library.load(name, specs, batch, announce),
+        lambda symbols: library.load_symbolic(name, specs, batch, symbols, announce),
+        limits,
+        subject.request,
+        variable,
+        counted,
+    )

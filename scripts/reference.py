@@ -43,7 +43,7 @@ they are printed: equations (1) to (11) of
 [DualConv](https://doi.org/10.1109/TNNLS.2022.3151138) (Zhong, Chen, Mian, TNNLS 2022,
 CC BY 4.0), sections III-A and III-B. Its “FLOPs” are multiply-accumulates.
 Nothing is computed with them: they are what the recipes of the kinds are held against, by sympy, in
-the tests. `dualcost equations` prints them in a terminal, `--latex` for a document.
+the tests. `dualcost equations` prints them in a terminal, `--format latex` for a document.
 
 ## Symbols
 """

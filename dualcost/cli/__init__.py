@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from dualcost.cli import pages
 from dualcost.cli.output import complain
+from dualcost.cli.record import flat
 from dualcost.errors import DualcostError, ExitCode
 from dualcost.version import __version__
 
@@ -79,7 +80,7 @@ def assembled(names: Iterable[str] = COMMANDS) -> typer.Typer:
             app.add_typer(found, name=name, rich_help_panel=panel)
             continue
         kind = getattr(module, "COMMAND", pages.Command)  # where that one does not do
-        app.command(name, cls=kind, rich_help_panel=panel)(found)
+        app.command(name, cls=kind, rich_help_panel=panel)(flat(found))
     return app
 
 

@@ -130,6 +130,8 @@ def models(incomplete: str) -> Words:
 
     What stands in another folder is left to the shell, until a file of code is named.
     """
+    if "+" in incomplete:
+        return _rewritten(incomplete)
     if f"{CODE}:" in incomplete:
         return factories(incomplete)
     names = [*_networks(incomplete), *_in_this_folder(CODE, EXPORTED)]
@@ -173,17 +175,21 @@ def _in_this_folder(*endings: str) -> list[str]:
     return sorted(path.name for path in Path().iterdir() if path.suffix in endings)
 
 
-def contenders(context: typer.Context, incomplete: str) -> Words:
-    """Sides of a comparison: models, models with a kind and where, plans, and reports."""
+def contenders(incomplete: str) -> Words:
+    """Sides of a comparison: models, models with a rewrite, and reports."""
+    reports = [] if "+" in incomplete else [(name, "") for name in _in_this_folder(REPORT)]
+    return models(incomplete) + reports
+
+
+def _rewritten(incomplete: str) -> Words:
+    """A model that is named, with every rewrite of it."""
     from dualcost.kinds.kinds import KINDS
     from dualcost.rewrite.rule import NAMED_RULES
 
-    model, plus, _ = incomplete.rpartition("+")
-    if not plus:
-        return models(incomplete) + [(name, "") for name in _in_this_folder(REPORT)]
     head, at, _ = incomplete.rpartition("@")
     if at:
         return [(f"{head}@{name}", terms) for name, terms in NAMED_RULES.items()]
+    model, _, _ = incomplete.rpartition("+")
     found: Words = [(f"{model}+{name}", "") for name in _in_this_folder(".toml")]
     for kind in KINDS.values():
         numbers = _divisors(model, "default") if kind.letter else []
@@ -192,22 +198,14 @@ def contenders(context: typer.Context, incomplete: str) -> Words:
     return found
 
 
-def variants(context: typer.Context, incomplete: str) -> Words:
-    """What `bench --conv` takes: "dual:4", or "dsc" of a kind without a number."""
-    from dualcost.kinds.kinds import KINDS
-
-    found: Words = []
-    for kind in KINDS.values():
-        numbers = _divisors(_model(context), _rule(context)) if kind.letter else []
-        names = [f"{kind.name}:{number}" for number in numbers]
-        found += [(name, kind.about) for name in names or [kind.name]]
-    return found
-
-
-def several_kinds(incomplete: str) -> Words:
-    """Kinds joined by commas; the last one is still to be chosen."""
-    begun, comma, _ = incomplete.rpartition(",")
-    chosen = begun.split(",")
+def requests(context: typer.Context, incomplete: str) -> Words:
+    """What --conv takes: kinds that commas join, and the numbers of one after its colon."""
+    begun, comma, last = incomplete.rpartition(",")
+    name, colon, _ = last.partition(":")
+    if colon:
+        numbers = _divisors(_model(context), _rule(context))
+        return [(f"{begun}{comma}{name}:{number}", "") for number in numbers]
+    chosen = [text.partition(":")[0] for text in begun.split(",")]
     return [
         (f"{begun}{comma}{name}", about) for name, about in kinds(incomplete) if name not in chosen
     ]

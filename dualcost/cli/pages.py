@@ -9,6 +9,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from dualcost.cli.output import announce
+from dualcost.cli.word import understood
 from dualcost.errors import ExitCode
 from dualcost.render.manual.page import Entry, Page, Panel
 
@@ -29,7 +31,12 @@ _NOTE = re.compile(r"(?:^|  )\[([^\[\]]*)\]$")
 
 
 class Command(TyperCommand):
-    """A command whose help stands in panels."""
+    """A command whose help stands in panels, and that understands other words for its options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words, with what each stands for."""
+        names = {name for parameter in self.params for name in parameter.opts}
+        return super().parse_args(ctx, understood(self.name or "", args, names, announce))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page."""

@@ -4,47 +4,44 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from dualcost.cli.output import announce
+from dualcost.cli.output import ENDINGS, Form, Target, announce
 from dualcost.errors import UsageError
 from dualcost.files import write_atomically
 
 if TYPE_CHECKING:
+    from dualcost.cli.options import Output
     from dualcost.costs.metrics import Metric
     from dualcost.search.sweep.rows import Swept
 
-TABLE, JSON, CSV, MARKDOWN = "table", "json", "csv", "markdown"
-ENDINGS = {".json": JSON, ".csv": CSV, ".md": MARKDOWN}
 
-
-def form_of(flags: Mapping[str, bool], output: Path | None, resume: Path | None) -> str:
-    """The form that rows are written in.
+def destination(out: Output, resume: Path | None) -> Target:
+    """The form of the rows, and their file: that of --resume, or of -o.
 
     Raises:
         UsageError: two forms or two files are asked for, or a file that cannot be gone on with.
+        OutputError: the file cannot be written.
     """
-    chosen = [name for name, wanted in flags.items() if wanted]
-    if len(chosen) > 1:
-        raise UsageError(f"--{' and --'.join(chosen)} exclude each other", "choose one")
     if resume is None:
-        by_ending = ENDINGS.get(output.suffix, TABLE) if output else TABLE
-        return chosen[0] if chosen else by_ending
-    if output is not None:
+        return out.target
+    if out.output is not None:
         raise UsageError(
             "--resume goes on with its own file, and --output names another",
             "leave one of them out",
         )
-    form = ENDINGS.get(resume.suffix)
-    if form not in (CSV, JSON) or chosen not in ([], [form]):
+    forms = (Form.CSV, Form.JSON)
+    endings = {ending: form for form in forms for ending in ENDINGS[form]}
+    form = endings.get(resume.suffix)
+    said = Form.JSON if out.json else out.format
+    if form is None or said not in ("", form):
         raise UsageError(
             f"a sweep cannot be gone on with in {resume}",
             "give a .csv or .json file, and the form that its ending says",
         )
-    return form
+    return Target(form, resume)
 
 
 class Stream:
@@ -56,8 +53,7 @@ class Stream:
 
     def __init__(
         self,
-        form: str,
-        output: Path | None,
+        target: Target,
         resume: Path | None = None,
         front: tuple[Metric, Metric] | None = None,
         latency: bool = False,
@@ -65,8 +61,8 @@ class Stream:
         from dualcost.search.sweep import file as sweepfile
         from dualcost.search.sweep.rows import DONE
 
-        self.form = form
-        self.path = output or resume
+        self.form = target.form
+        self.path = target.path
         self.front = front
         self.latency = latency
         # a latency that was not asked for then is a reason to run a point again
@@ -81,7 +77,7 @@ class Stream:
         self._file: TextIO = sys.stdout
 
     def __enter__(self) -> Stream:
-        if self.form == TABLE:
+        if self.form is Form.TABLE:
             from dualcost.render.sweep.rows import Table
 
             self._table = Table(self.latency)
@@ -126,11 +122,11 @@ class Stream:
     def _start(self) -> str:
         from dualcost.search.sweep import file as sweepfile
 
-        if self.form == JSON:
+        if self.form is Form.JSON:
             return sweepfile.json_start()
-        if self.form == CSV:
+        if self.form is Form.CSV:
             return sweepfile.CSV_START
-        if self.form == MARKDOWN:
+        if self.form is Form.MARKDOWN:
             from dualcost.render.sweep.rows import markdown_start
 
             return markdown_start(self.latency)
@@ -140,13 +136,13 @@ class Stream:
         from dualcost.search.sweep import file as sweepfile
 
         self._written += 1
-        if self.form == JSON:
+        if self.form is Form.JSON:
             return sweepfile.json_row(row, first=self._written == 1)
-        if self.form == CSV:
+        if self.form is Form.CSV:
             return sweepfile.csv_row(row)
         from dualcost.render.sweep import rows as sweep
 
-        if self.form == MARKDOWN:
+        if self.form is Form.MARKDOWN:
             return sweep.markdown_row(row, self.latency)
         from rich.console import Group
 
@@ -157,7 +153,7 @@ class Stream:
     def _end(self) -> str:
         from dualcost.search.sweep import file as sweepfile
 
-        return sweepfile.JSON_END if self.form == JSON else ""
+        return sweepfile.JSON_END if self.form is Form.JSON else ""
 
     def _release(self, front: tuple[Metric, Metric]) -> None:
         from dualcost.search.sweep.rows import FAILED, fronts

@@ -48,6 +48,11 @@ def footer(context: typer.Context, network: Network, result: Profile) -> list[tu
     ]
 
 
+def typed(context: typer.Context) -> str:
+    """The whole command, as it was typed."""
+    return shlex.join(["dualcost", *(context.obj or ())])
+
+
 def _given(context: typer.Context) -> dict[str, list[Words]]:
     """Each option that stands on the command line, in that order, with its words for each time."""
     options = {option.name or "": option for option in context.command.params}
@@ -94,7 +99,7 @@ def _next(model: str, given: dict[str, list[Words]], network: Network, result: P
         if change:
             return ("profile", model, *_joined(given, set(given) - VIEW), *change)
     elif budget := _budget(result, asked):
-        kinds = ("--kinds", asked.kind.name) if asked.kind is not DUAL else ()
+        kinds = ("--conv", asked.kind.name) if asked.kind is not DUAL else ()
         others = {name: words for name, words in given.items() if name not in REPLACED}
         found = _other("fit", model, others, *budget, *kinds)
         if found:

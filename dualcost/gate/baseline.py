@@ -80,7 +80,7 @@ def read(
 
 
 def _of_report(path: Path) -> dict[str, Snapshot]:
-    hint = "`dualcost check --output json=FILE` writes one"
+    hint = "`dualcost check -o FILE.json` writes one"
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:

@@ -18,6 +18,7 @@ from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
 from dualcost.network.network import TensorSpec
 from dualcost.rewrite.request import Request
+from dualcost.rewrite.subject import Subject
 from dualcost.toml import quoted, word
 
 LIMITED = ("params", "macs", "peak-activations")
@@ -62,17 +63,15 @@ def place(folder: Path) -> Path:
 
 
 def start(
-    targets: Sequence[str],
-    rewrite: Request | None,
+    subjects: Sequence[Subject],
     inputs: tuple[TensorSpec, ...],
     headroom: Fraction,
     announce: library.Announce = lambda message: None,
 ) -> tuple[Start, ...]:
-    """Measure models, each with the same rewrite and inputs, and give them budgets.
+    """Measure models, each with the same inputs, and give them budgets.
 
     Args:
-        targets: names as for `profile`.
-        rewrite: what is replaced in each.
+        subjects: the models, and what is replaced in each.
         inputs: what each is traced with.
         headroom: how much larger than the model a budget is at least, as a share.
         announce: told what is about to take a while.
@@ -81,7 +80,8 @@ def start(
         DualcostError: a model cannot be found, run or rewritten.
     """
     found: list[Start] = []
-    for target in targets:
+    for subject in subjects:
+        target, rewrite = subject.model, subject.request
         network = library.load(target, inputs, None, announce)
         known = metrics.measured(profile(network, rewrite, CONVENTIONS["torch"]).whole_after)
         now = {name: known[name] for name in LIMITED}

@@ -16,6 +16,7 @@ from dualcost.latency.machine import Machine
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS
 from dualcost.network.network import Network, TensorSpec
+from dualcost.network.resize import Sides
 from dualcost.rewrite.subject import Subject
 from dualcost.units import memory
 
@@ -58,6 +59,7 @@ def race(
     budget_s: float = 60.0,
     by_layer: bool = False,
     announce: library.Announce = lambda message: None,
+    imgsz: Sides | None = None,
 ) -> Race:
     """Each model as it is and in each variant, with their costs, and the controls.
 
@@ -73,6 +75,7 @@ def race(
         budget_s: seconds of measuring after which it ends anyway.
         by_layer: stamp every layer.
         announce: told what is about to take a while.
+        imgsz: replaces height and width of every image.
 
     Raises:
         DualcostError: a word does not fit, or a model cannot be traced.
@@ -82,7 +85,7 @@ def race(
     contenders = [
         contender(network, variant, conditions.dtype)
         for subject in subjects
-        for network in [library.load(subject.model, inputs, batch, announce)]
+        for network in [library.load(subject.model, inputs, batch, announce, imgsz=imgsz)]
         for variant in (Variant(subject.request), *(() if subject.request else variants))
     ]
     field = tuple(field_of(contenders, conditions.modes))

@@ -99,7 +99,7 @@ def _chosen(paths: Mapping[str, object], pattern: str) -> list[str]:
             "replaced layer",
             pattern,
             paths,
-            "`dualcost profile … --explain` lists what is replaced",
+            "`dualcost profile … --sites` lists what is replaced",
         )
     return chosen
 

@@ -170,7 +170,7 @@ class Race:
         if self.by_layer and self.conditions.modes != (EAGER,):
             raise UsageError(
                 "only an eager model on the processor is timed layer by layer",
-                "leave --by layer out",
+                "leave --layers out",
             )
 
     @property

@@ -23,6 +23,7 @@ from dualcost.library.catalogue import names as names
 from dualcost.library.catalogue import resolve
 from dualcost.network import symbolic, tracefile
 from dualcost.network.network import Network, TensorSpec
+from dualcost.network.resize import Resize, Sides, sides
 from dualcost.network.symbolic import SymbolicNetwork
 from dualcost.network.tracefile import SUFFIX, Header
 from dualcost.nn.formats import EXPORTED
@@ -82,6 +83,8 @@ def load(
     example: str = "",
     rules: str = "",
     device: str = "",
+    *,
+    imgsz: str | int | Sides | None = None,
 ) -> Network:
     """The network of a name, or of a live `torch.nn.Module`.
 
@@ -93,27 +96,29 @@ def load(
         example: a user's factory of inputs, "path/to/file.py:factory", instead of `inputs`.
         rules: a user's file of rules (`nn.rules`), by which the model is traced anew.
         device: "cpu" or "cuda": the model is run anew on real tensors there.
+        imgsz: replaces height and width of every image: 320, "320x256" or (320, 256).
 
     Raises:
         UnknownNameError: nothing is called that.
         ModelError: the model cannot be imported, built or run.
         UsageError: a module comes without inputs.
     """
+    resize = Resize(batch, sides(imgsz) if imgsz is not None else None)
     if not isinstance(model, str):
         if not inputs:
             raise without_input(model)
         from dualcost.nn.trace.trace import trace
 
         with redirect_stdout(sys.stderr):
-            return trace(model, _with_batch(inputs, batch), device=device)
+            return trace(model, resize.of(inputs), device=device)
     origin, name = resolve(model)
-    if example and (inputs or batch is not None):
-        raise UsageError("--inputs makes the whole input", "leave --input and --batch out")
+    if example and (inputs or resize):
+        raise UsageError("--inputs makes the whole input", "leave --input, --batch and --imgsz out")
     if model.endswith(EXPORTED) and not (example or rules or device):
-        return _from_exported(name, inputs, batch, announce)
+        return _from_exported(name, inputs, resize, announce)
     if example or rules or device or not origin:
-        return _from_code(with_origin(model), inputs, batch, announce, example, rules, device)
-    return _named(origin, name, inputs, batch, announce)
+        return _from_code(with_origin(model), inputs, resize, announce, example, rules, device)
+    return _named(origin, name, inputs, resize, announce)
 
 
 def at_hand(
@@ -131,7 +136,7 @@ def at_hand(
     if path.exists() and (not inputs or tuple(inputs) == tracefile.read_header(path).inputs):
         return True
     known = tracefile.read_header(path).inputs if path.exists() else ()
-    return _cached(origin, name, tuple(inputs) or known, None).exists()
+    return _cached(origin, name, tuple(inputs) or known, Resize()).exists()
 
 
 def with_origin(model: str) -> str:
@@ -152,16 +157,17 @@ def without_input(model: Any) -> UsageError:
 
 
 def _named(
-    origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None, announce: Announce
+    origin: str, name: str, inputs: Sequence[TensorSpec], resize: Resize, announce: Announce
 ) -> Network:
     path = _packaged(origin, name)
     if path.exists():
         known = tracefile.read_header(path).inputs
         inputs = _batched(inputs, known, announce)
-        inputs = _with_batch(inputs or known, batch)
+        inputs = resize.of(inputs or known)
         if tuple(inputs) == known:
             return tracefile.read(path)
-    return _once(f"{origin}:{name}", _cached(origin, name, inputs, batch), inputs, batch, announce)
+    cached = _cached(origin, name, inputs, resize)
+    return _once(f"{origin}:{name}", cached, inputs, resize, announce)
 
 
 def _batched(
@@ -178,7 +184,7 @@ def _batched(
 
 
 def _from_exported(
-    path: str, inputs: Sequence[TensorSpec], batch: int | None, announce: Announce
+    path: str, inputs: Sequence[TensorSpec], resize: Resize, announce: Announce
 ) -> Network:
     """The model of a file, which is known by its content: under any name it is the same."""
     try:
@@ -188,7 +194,7 @@ def _from_exported(
         raise ModelError(
             f"cannot read {path}: {error.strerror or error}", "a file of torch.export.save"
         ) from error
-    network = _once(path, _cached("exported", content, inputs, batch), inputs, batch, announce)
+    network = _once(path, _cached("exported", content, inputs, resize), inputs, resize, announce)
     return replace(network, name=path)
 
 
@@ -196,7 +202,7 @@ def _once(
     name: str,
     cached: Path,
     inputs: Sequence[TensorSpec],
-    batch: int | None,
+    resize: Resize,
     announce: Announce,
 ) -> Network:
     """A network from the user's cache, else traced and put there."""
@@ -209,7 +215,7 @@ def _once(
     from dualcost.nn.sources import sources
 
     with redirect_stdout(sys.stderr):  # what a model prints is no result
-        network = _traced(sources.find(name), inputs, batch)
+        network = _traced(sources.find(name), inputs, resize)
     try:
         tracefile.write(network, cached)
     except OutputError as error:  # a cache that cannot be written costs time, nothing else
@@ -220,7 +226,7 @@ def _once(
 def _from_code(
     model: str,
     inputs: Sequence[TensorSpec],
-    batch: int | None,
+    resize: Resize,
     announce: Announce,
     example: str,
     rules: str,
@@ -235,25 +241,23 @@ def _from_code(
             code.run_file(rules)
         source = sources.find(model)
         given = code.example_from(example) if example else None
-        return _traced(source, inputs, batch, given, device)
+        return _traced(source, inputs, resize, given, device)
 
 
 def _traced(
     source: Source,
     inputs: Sequence[TensorSpec],
-    batch: int | None,
+    resize: Resize,
     example: Example | None = None,
     device: str = "",
 ) -> Network:
     """Trace a source on what the user says about its input, else on what is known."""
-    said = bool(inputs) or batch is not None
+    said = bool(inputs) or bool(resize)
     if said and not inputs:
         source = source.with_input()
         if source.example is not None:
             raise UsageError(f"the input of {source.name} is nested", "say it with --inputs")
-    return source.trace(
-        _with_batch(inputs or source.inputs, batch) if said else (), example, device
-    )
+    return source.trace(resize.of(inputs or source.inputs) if said else (), example, device)
 
 
 def load_symbolic(
@@ -262,6 +266,8 @@ def load_symbolic(
     batch: int | None = None,
     symbols: Sequence[str] | None = None,
     announce: Announce = lambda message: None,
+    *,
+    imgsz: str | int | Sides | None = None,
 ) -> SymbolicNetwork:
     """The network with its batch, height and width as symbols; one with a name is cached.
 
@@ -271,22 +277,24 @@ def load_symbolic(
         batch: replaces the first number of every input's shape.
         symbols: those that are wanted; None: all that there are.
         announce: told what is about to take a while.
+        imgsz: replaces height and width of every image.
 
     Raises:
         UnknownNameError: nothing is called that.
         ModelError: the model cannot run with symbols; it says what stopped it.
         UsageError: a module comes without inputs, or there is no such symbol.
     """
+    resize = Resize(batch, sides(imgsz) if imgsz is not None else None)
     if not isinstance(model, str):
         if not inputs:
             raise without_input(model)
-        return _traced_symbolic(model, inputs, symbols, batch)
+        return _traced_symbolic(model, inputs, symbols, resize)
     origin, name = resolve(model)
     if not origin:
         announce(f"tracing {model} with symbols")
-        return _traced_symbolic(name, inputs, symbols, batch)
+        return _traced_symbolic(name, inputs, symbols, resize)
     wanted = "-".join(symbols or ("all",))
-    traced = _cached(origin, name, inputs, batch)
+    traced = _cached(origin, name, inputs, resize)
     cached = traced.with_name(f"{traced.name.removesuffix(SUFFIX)}-{wanted}{symbolic.SUFFIX}")
     if cached.exists():
         try:
@@ -294,7 +302,7 @@ def load_symbolic(
         except TraceFileError:
             announce(f"a damaged cache entry is made anew: {cached}")
     announce(f"tracing {origin}:{name} with symbols, once for this input")
-    form = _traced_symbolic(f"{origin}:{name}", inputs, symbols, batch)
+    form = _traced_symbolic(f"{origin}:{name}", inputs, symbols, resize)
     try:
         symbolic.write(form, cached)
     except OutputError as error:  # a cache that cannot be written costs time, nothing else
@@ -306,18 +314,18 @@ def _traced_symbolic(
     model: Any,
     inputs: Sequence[TensorSpec],
     symbols: Sequence[str] | None,
-    batch: int | None,
+    resize: Resize,
 ) -> SymbolicNetwork:
     from dualcost.nn.trace.symbolic import symbolic_trace
 
     with redirect_stdout(sys.stderr):  # what a model prints is no result
         if not isinstance(model, str):
-            return symbolic_trace(model, _with_batch(inputs, batch), symbols=symbols)
+            return symbolic_trace(model, resize.of(inputs), symbols=symbols)
         from dualcost.nn.sources import sources
         from dualcost.nn.sources.build import build
 
         source = sources.find(model).with_input()
-        specs = _with_batch(inputs or source.inputs, batch)
+        specs = resize.of(inputs or source.inputs)
         if not specs or source.listed:
             why = "takes a list of images" if source.listed else "has no known input"
             hint = "leave --symbols out" if source.listed else "say it with --input 1x3x224x224"
@@ -326,25 +334,17 @@ def _traced_symbolic(
         return symbolic_trace(built, specs, source.name, symbols=symbols)
 
 
-def _with_batch(inputs: Sequence[TensorSpec], batch: int | None) -> tuple[TensorSpec, ...]:
-    if batch is None:
-        return tuple(inputs)
-    if batch < 1:
-        raise UsageError(f"a batch of {batch} is not positive", "give --batch 1 or more")
-    return tuple(replace(spec, shape=(batch, *spec.shape[1:])) for spec in inputs)
-
-
 def _packaged(origin: str, name: str) -> Path:
     return TRACES / origin / f"{name}{SUFFIX}"
 
 
-def _cached(origin: str, name: str, inputs: Sequence[TensorSpec], batch: int | None) -> Path:
+def _cached(origin: str, name: str, inputs: Sequence[TensorSpec], resize: Resize) -> Path:
     """The cache entry of a name and input, for the installed versions of what traces it."""
     from dualcost.library import cache
 
     makers = (f"{library} {_installed(library)}" for library in ("torch", "torchvision", "timm"))
     made_with = (__version__, str(tracefile.SCHEMA), *makers)
-    key = "\n".join((*made_with, origin, name, *map(repr, inputs), str(batch)))
+    key = "\n".join((*made_with, origin, name, *map(repr, inputs), str(resize)))
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     return cache.folder() / f"{name}-{digest}{SUFFIX}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SCHEMA = 1
 # Told apart without colours too.
 SIGNS = {Sees.NOTHING: "·", Sees.SPATIAL: "█", Sees.POINTWISE: "▪", Sees.BOTH: "▣"}
 STYLES = {Sees.NOTHING: "dim", Sees.SPATIAL: "blue", Sees.POINTWISE: "yellow", Sees.BOTH: "cyan"}
@@ -41,6 +43,22 @@ def design_text(drawn: Design) -> RenderableType:
     for sees in _used(drawn):
         legend.append(f"{SIGNS[sees]} {sees.value}   ", style=STYLES[sees])
     return Group(*parts, legend)
+
+
+def design_json(drawn: Design) -> str:
+    """The same for machines: for each stage a row a filter, with what it does with each channel."""
+    document = {
+        "schema": SCHEMA,
+        "kind": drawn.kind.name,
+        "M": drawn.M,
+        "N": drawn.N,
+        "divisor": drawn.divisor,
+        "stages": [
+            {"name": stage.name, "cells": [[sees.value for sees in row] for row in stage.cells]}
+            for stage in drawn.stages
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _caption(stage: Stage) -> str:

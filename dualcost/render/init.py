@@ -1,7 +1,8 @@
-"""What a first configuration allows, as a table."""
+"""What a first configuration allows, as a table and as JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from rich.text import Text
 from dualcost.gate import metrics
 from dualcost.gate.init import Start
 from dualcost.render.terminal import plain_table
+
+SCHEMA = 1
 
 
 def start_table(starts: Sequence[Start], path: Path) -> RenderableType:
@@ -27,3 +30,16 @@ def start_table(starts: Sequence[Start], path: Path) -> RenderableType:
         Text(f"wrote {path}", style="bold"),
         Text("next: `dualcost lock` writes the baseline; commit both; `dualcost check` in CI"),
     )
+
+
+def start_json(starts: Sequence[Start], path: Path) -> str:
+    """The same for machines: exact integers."""
+    document = {
+        "schema": SCHEMA,
+        "written": path.as_posix(),
+        "models": [
+            {"name": one.name, "target": one.target, "now": one.now, "budgets": one.budgets}
+            for one in starts
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

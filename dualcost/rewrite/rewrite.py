@@ -200,7 +200,7 @@ def _nothing_matched(rewritten: Rewritten) -> UsageError:
             f"{len(fitting)} fit “{own}”, but not {' or '.join(sorted(terms))}, which the default "
             f"rule wants: write “kernel>0 {own}” to take them",
         )
-    hint = "--explain lists every site and the term that refused it"
+    hint = "--sites lists every site and the term that refused it"
     if kinds and not request.rule.wants_blocks:
         hint += f"; this network has blocks: try --where {' or --where '.join(kinds)}"
     return UsageError(f"nothing in {network.name} matches “{request.rule}”", hint)

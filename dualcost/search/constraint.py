@@ -16,6 +16,7 @@ from dualcost.units import Unit, parse_quantity
 OPERATORS = ("<=", ">=", "<", ">")
 
 
+_EQUALS = re.compile(r"\s*([A-Za-z-]+)\s*=\s*([^=].*)")
 _FORM = re.compile(r"\s*([A-Za-z-]+)\s*([<>=!≤≥]+)\s*(.+?)\s*")
 
 
@@ -30,14 +31,14 @@ class Constraint:
 
     @classmethod
     def parse(cls, text: str) -> Constraint:
-        """Read "macs <= 2.7G"; the metric is an integer, so that "<" is a "<=" too.
+        """Read "macs <= 2.7G", or "macs=2.7G"; it is an integer, so that "<" is a "<=" too.
 
         Raises:
             UsageError: the text has another form, the unit is not that of the metric, or that is
                 predicted.
             UnknownNameError: there is no such metric.
         """
-        match = _FORM.fullmatch(text)
+        match = _FORM.fullmatch(spelt_out(text))
         if match is None:
             raise UsageError(f"{text!r} is not a constraint", 'write one such as "params <= 20M"')
         name, operator, limit = match.groups()
@@ -89,6 +90,12 @@ class Constraint:
 
     def __str__(self) -> str:
         return self.text
+
+
+def spelt_out(text: str) -> str:
+    """A maximum that is written "params=10M" as "params <= 10M"; others as they are."""
+    bare = _EQUALS.fullmatch(text)
+    return f"{bare[1]} <= {bare[2]}" if bare else text
 
 
 def _wrong_unit(metric: Metric, limit: str) -> UsageError:

@@ -21,6 +21,7 @@ from dualcost.network.cost import CONVENTIONS, Convention
 from dualcost.network.expression import Expression, Values
 from dualcost.network.guard import Guard
 from dualcost.network.network import Network
+from dualcost.network.symbolic import SymbolicNetwork
 from dualcost.rewrite.request import Policy, Request
 from dualcost.rewrite.rewrite import rewrite
 from dualcost.search.constraint import Constraint
@@ -150,6 +151,34 @@ def variable_for(asked: Request | None, variable: str = "") -> str:
             f"the {variable} is to be found, and {letter} is open", f"add --{letter} 4"
         )
     return variable or letter
+
+
+def solve(
+    load: Callable[[], Network],
+    load_symbolic: Callable[[list[str]], SymbolicNetwork],
+    limits: Sequence[Constraint],
+    asked: Request | None = None,
+    variable: str = "",
+    convention: Convention = CONVENTIONS["torch"],
+) -> Solution:
+    """The best value of G, P or a size that satisfies all constraints.
+
+    Args:
+        load: traces the network, if G or P is searched.
+        load_symbolic: traces it with these symbols for sizes, if a size is searched.
+        limits: the constraints.
+        asked: what is replaced; None: nothing.
+        variable: one of VARIABLES; "" for the letter that the request leaves open.
+        convention: what is counted.
+
+    Raises:
+        DualcostError: a word does not fit, or the network cannot be traced so.
+    """
+    searched = variable_for(asked, variable)
+    if asked and searched in DIVISORS:
+        return solve_divisor(load(), asked, limits, convention)
+    form = closed_form(load_symbolic([*SIZES[searched]]), asked, convention)
+    return solve_size(form, limits, searched)
 
 
 def solve_divisor(

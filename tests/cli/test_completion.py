@@ -75,7 +75,7 @@ def fish(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         ("profile resnet50 --bias ", list(BIASES)),
         ("profile resnet50 --sort ", list(SORTS)),
         ("profile resnet50 --unit ", list(UNIT_NAMES)),
-        ("profile resnet50 --format ", ["table", "json", "csv", "markdown"]),
+        ("profile resnet50 --format ", ["table", "json", "csv", "markdown", "html", "figure"]),
         ("profile resnet50 --device ", ["cpu", "cuda"]),
         ("profile resnet50 --where ", [*NAMED_RULES, *(f"{field}=" for field in READERS)]),
         ("profile resnet50 --where kern", ["kernel=1", "kernel=3", "kernel=7"]),

@@ -212,7 +212,7 @@ def folder() -> dict[str, bytes]:
     [
         ([*DUAL, "-o", "a.tar"], "a.tar does not say what to write", ".pt2, .onnx, .py"),
         ([*DUAL, "-o", "no/a.pt2"], "cannot write no/a.pt2", "choose another"),
-        ([*DUAL], "'--output'", "--help"),
+        ([*DUAL], "nothing says where the model goes", "-o model.pt2"),
         (["-o", "a.pt2"], "nothing says what to convert to", "--conv dual"),
         (["--G", "4", "-o", "a.pt2"], "--G says how", "--conv dual"),
         (["--conv", "dual", "--G", "3", "--where", "kernel>0 path=grouped", "-o", "a.pt2"],

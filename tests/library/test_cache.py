@@ -15,6 +15,7 @@ from dualcost.library import cache
 from dualcost.library import networks as library
 from dualcost.library.networks import load
 from dualcost.network import tracefile
+from dualcost.network.resize import Resize
 
 
 def foreign(folder: Path) -> set[str]:
@@ -136,7 +137,7 @@ def test_a_folder_that_cannot_be_used_is_said(
 
 def test_the_library_writes_names_that_the_cache_knows(command: Command) -> None:
     for name in ("alexnet", "vgg16-cifar10", "tf_efficientnet-b0.in1k", "a" * 64):
-        traced = library._cached("timm", name, (), None)
+        traced = library._cached("timm", name, (), Resize())
         assert traced.parent == cache.folder()
         traced.parent.mkdir(parents=True, exist_ok=True)
         traced.write_bytes(b"")

@@ -211,7 +211,7 @@ def test_a_how_to_names_tables_that_stand_where_it_says() -> None:
         "dualcost/costs/metrics.py": ("METRICS", "Whole"),
         "dualcost/rewrite/rule.py": ("NAMED_RULES", "READERS", "value"),
         "dualcost/render/check/__init__.py": ("FORMS", "written"),
-        "dualcost/cli/commands/profile.py": ("_by_ending", "_written"),
+        "dualcost/cli/output.py": ("Form", "ENDINGS"),
         "dualcost/library/catalogue.py": ("LIBRARIES",),
         "dualcost/nn/sources/sources.py": ("FINDERS",),
         "dualcost/nn/convert/script.py": ("_builder",),

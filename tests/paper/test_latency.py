@@ -29,7 +29,8 @@ from dualcost.paper.latency import Backbone, Result, backbones, measure
 from dualcost.paper.orderings import FAILS, HOLDS, ORDERINGS, WITHIN
 from dualcost.paper.tables import printed_rows, row
 from dualcost.render.paper.latency import latency_csv, latency_json, latency_sheets
-from dualcost.render.paper.tables import sheet_markdown, sheets_text
+from dualcost.render.paper.tables import sheet_markdown, sheets_table
+from dualcost.render.terminal import as_text
 
 pytestmark = pytest.mark.usefixtures("warm_python")
 
@@ -177,7 +178,7 @@ def results_of_both_devices() -> list[Result]:
 
 def test_the_table_has_a_column_for_each_mode_and_fits_80() -> None:
     results = results_of_both_devices()
-    text = sheets_text(latency_sheets(results), "table", None)
+    text = as_text(lambda width: sheets_table(latency_sheets(results)), None)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     titles = [line for line in lines if line.startswith("Table ")]

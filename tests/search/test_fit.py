@@ -383,7 +383,7 @@ def test_a_mixed_plan_is_no_worse_than_any_uniform_one(
 
 def test_a_saved_plan_gives_the_same_integers_to_a_profile(command: Command) -> None:
     words = ("fit", "resnet18", "--budget", "params=8M", "--budget", "macs=1.5G")
-    code, out, err = command(*words, "--kinds", "dual,group", "--save", "plan.toml", "--json")
+    code, out, err = command(*words, "--conv", "dual,group", "--save", "plan.toml", "--json")
     assert (code, err) == (ExitCode.OK, "dualcost: wrote plan.toml\n")
     said = json.loads(out)
     assert (said["schema"], said["fits"], said["gap"]) == (1, True, 0)

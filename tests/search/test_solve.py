@@ -305,7 +305,7 @@ def test_the_largest_resolution_and_batch_of_a_network(command: Command) -> None
         (["macs <= 10MB", "--conv", "dual"], "macs is a count, and 10MB", "macs <= 10M"),
         (["traffic <= 10", "--conv", "dual"], "traffic is in bytes", "traffic <= 10MiB"),
         (["parms <= 10M", "--conv", "dual"], "no metric is called 'parms'", "did you mean params"),
-        (["macs = 10M", "--conv", "dual"], "compares by =", "<="),
+        (["macs == 10M", "--conv", "dual"], "compares by ==", "<="),
         (["macs", "--conv", "dual"], "'macs' is not a constraint", "params <= 20M"),
         (["macs <= 10Q", "--conv", "dual"], "unknown unit Q", "units: K M G T"),
         (["params <= 1M", "params > 2M", "--conv", "dual"], "exclude each other", "leave one"),

@@ -6,13 +6,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates
+from dualcost.cli.commands.verify import BUILT
+from dualcost.cli.options import (
+    REWRITE,
+    VIEW,
+    Change,
+    Debug,
+    Forms,
+    Output,
+    Source,
+    Time,
+    Without,
+)
+from dualcost.cli.output import Form, announce
 from dualcost.errors import ExitCode
 from dualcost.kinds.kinds import HET
 from dualcost.latency.machine import Device
@@ -21,21 +32,21 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from dualcost.lab.bench import Progress, Watcher
-    from dualcost.lab.measurement import Comparison
 
 EXAMPLES = (
     ("dualcost bench resnet50 --conv dual:4", "how much faster dual convolutions are here"),
     (
-        "dualcost bench vgg16 --conv group:8 --conv dual:8 --conv het:8 --het branches",
+        "dualcost bench vgg16 --conv group:8,dual:8,het:8 --het branches",
         "several variants, raced together",
     ),
-    ("dualcost bench resnet18 --conv dual:4 --by layer", "which layers win, which lose"),
+    ("dualcost bench resnet18 --conv dual:4 --layers", "which layers win, which lose"),
     (
         "dualcost bench model.py:make --input 8x3x64x64 --conv dual:2 --json",
         "your own model, a batch of 8, as JSON",
     ),
 )
 
+DEVICE = "declared apart: the processor is the usual one"
 HOW, WHEN = "How they run", "When it ends"
 
 
@@ -53,47 +64,30 @@ class Het(StrEnum):
     GROUPED, BRANCHES = HET.implementations
 
 
-class By(StrEnum):
-    """What times are listed for."""
-
-    LAYER = "layer"
-
-
 def bench(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="One or more names, as of `profile`; the first is what others compare to.",
+            help="One or more subjects, as of `profile`; others are compared to the first.",
             metavar="MODEL...",
-            autocompletion=candidates.models,
+            autocompletion=candidates.contenders,
             show_default=False,
         ),
     ],
-    conv: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A variant with these convolutions: dual:4, group:8, het:4, dsc; may be repeated.",
-            metavar="KIND[:NUMBER]",
-            autocompletion=candidates.variants,
-            rich_help_panel=options.REWRITE,
-        ),
-    ] = None,
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
-    plan: options.Plan = None,
+    source: Annotated[
+        Source, Without(inputs=BUILT, rules=BUILT, device=DEVICE, convention="it is about times")
+    ],
+    change: Change,
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
     het: Annotated[
         list[Het] | None,
         typer.Option(
             help="How het runs: grouped (default), or branches that slice the input; "
             "may be repeated.",
-            rich_help_panel=options.REWRITE,
+            rich_help_panel=REWRITE,
             show_default=False,
         ),
     ] = None,
-    input: options.Input = None,
-    batch: options.Batch = None,
     device: Annotated[
         Device, typer.Option(help="Where they run.", rich_help_panel=HOW)
     ] = Device.CPU,
@@ -118,23 +112,12 @@ def bench(
             rich_help_panel=WHEN,
         ),
     ] = "2%",
-    budget: Annotated[
-        str,
-        typer.Option(
-            help="End after so much measuring anyway.", metavar="TIME", rich_help_panel=WHEN
-        ),
-    ] = "60s",
-    by: Annotated[
-        By | None,
-        typer.Option(
-            help="layer: list the time of every layer as well.",
-            rich_help_panel=options.VIEW,
-            show_default=False,
-        ),
-    ] = None,
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    time: Time = "60s",
+    layers: Annotated[
+        bool,
+        typer.Option("--layers", help="List the time of every layer, too.", rich_help_panel=VIEW),
+    ] = False,
+    debug: Debug = False,
 ) -> None:
     """Measure how fast models and their variants run.
 
@@ -142,38 +125,31 @@ def bench(
     first. Ctrl-C ends it, and what was measured until then is printed.
     """
     from dualcost.lab import bench as contest
-    from dualcost.lab.race import Conditions, Variant, variants
-    from dualcost.network.network import TensorSpec
-    from dualcost.rewrite.request import Request
+    from dualcost.lab.race import Conditions, variants
     from dualcost.units import parse_duration, parse_percent
 
-    planned = None
-    if plan or not conv:
-        planned = options.asked(None, None, None, where, but, indivisible, bias, plan=plan)
-    requests = [
-        Request.parse(
-            text, where=where, indivisible=indivisible, bias=bias, but=but or (), own_first=True
-        )
-        for text in conv or ()
-    ]
-    conditions = Conditions(device.value, threads, dtype.value, channels_last, compile)
+    source.checked()
+    where = out.target
     race = contest.race(
-        models,
-        [
-            *variants(requests, [one.value for one in het or ()]),
-            *([Variant(planned)] if planned else []),
-        ],
-        conditions,
-        inputs=tuple(TensorSpec.parse(text) for text in input or ()),
-        batch=batch,
+        change.subjects(models, with_requests=False),
+        [*variants(change.requests(), [one.value for one in het or ()])],
+        Conditions(device.value, threads, dtype.value, channels_last, compile),
+        inputs=source.specs,
+        batch=source.size,
+        imgsz=source.sides,
         target=float(parse_percent(target)),
-        budget_s=parse_duration(budget),
-        by_layer=by is not None,
+        budget_s=parse_duration(time),
+        by_layer=layers,
         announce=announce,
     )
     with _watching(len(race.contenders), race.budget_s) as watch:
         comparison = contest.run(race, watch)
-    deliver(_written(comparison, json, output), output)
+    from dualcost.render.bench import measurement_json, measurement_table
+
+    where.write(
+        table=lambda width: measurement_table(comparison),
+        json=lambda: measurement_json(comparison),
+    )
     if comparison.ended == "interrupted":
         raise typer.Exit(ExitCode.INTERRUPTED)
 
@@ -207,12 +183,3 @@ def _line(progress: Progress) -> str:
         f"{progress.stage}: {progress.rounds} rounds{spread}, "
         f"at most {progress.remaining_s:.0f} s more"
     )
-
-
-def _written(comparison: Comparison, json: bool, output: Path | None) -> str:
-    from dualcost.render.bench import measurement_json, measurement_table
-    from dualcost.render.terminal import as_text
-
-    if json:
-        return measurement_json(comparison)
-    return as_text(lambda width: measurement_table(comparison), output)

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import candidates, options, pages
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates, pages
+from dualcost.cli.options import Debug, Forms, Output
+from dualcost.cli.output import Form, announce, deliver
+from dualcost.cli.record import flat
 
 EXAMPLES = (
     ("dualcost cache list", "what is kept, and what made it"),
@@ -36,7 +38,7 @@ def cache_of_traces() -> None:
 
 
 @APP.command("dir", cls=pages.Command)
-def show_folder(debug: options.Debug = False) -> None:
+def show_folder(debug: Debug = False) -> None:
     """Print the folder alone."""
     from dualcost.library import cache
 
@@ -44,26 +46,28 @@ def show_folder(debug: options.Debug = False) -> None:
 
 
 @APP.command("list", cls=pages.Command)
+@flat
 def show_entries(
-    pattern: Pattern = "*", json: options.Json = False, debug: options.Debug = False
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
+    pattern: Pattern = "*",
+    debug: Debug = False,
 ) -> None:
     """List what is kept: networks, inputs, and the versions that traced them."""
     from dualcost.library import cache
     from dualcost.render.cache import entries_json, entries_table
-    from dualcost.render.terminal import as_text
 
+    target = out.target
     found = [entry for entry in cache.entries() if entry.matches(pattern)]
-    if json:
-        deliver(entries_json(found), None)
-    else:
-        deliver(as_text(lambda width: entries_table(found), None), None)
+    target.write(table=lambda width: entries_table(found), json=lambda: entries_json(found))
 
 
 @APP.command("clear", cls=pages.Command)
+@flat
 def clear(
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
     pattern: Pattern = "*",
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Remove what is kept, and say what it was.
 
@@ -71,9 +75,9 @@ def clear(
     anew when it is needed.
     """
     from dualcost.library import cache
-    from dualcost.render.cache import entries_table
-    from dualcost.render.terminal import as_text
+    from dualcost.render.cache import entries_json, entries_table
 
+    target = out.target
     found = cache.clear(pattern, dry=dry)
-    deliver(as_text(lambda width: entries_table(found), None), None)
+    target.write(table=lambda width: entries_table(found), json=lambda: entries_json(found))
     announce(f"{'would remove' if dry else 'removed'} {len(found)}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli.options import Debug, Forms, Output, Time
+from dualcost.cli.output import Form, Target, announce
 from dualcost.cli.progress import watching
 
 if TYPE_CHECKING:
@@ -16,26 +16,22 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("dualcost calibrate", "learn this machine, for `profile --latency`"),
-    ("dualcost calibrate --budget 2m -o laptop.json", "take longer, and keep it in a file"),
+    ("dualcost calibrate --time 2m -o laptop.json", "take longer, and keep it in a file"),
     ("dualcost calibrate --validate", "how far its predictions are off"),
 )
 STEPS = 1000  # of the bar of progress
 
 
 def calibrate(
-    budget: Annotated[
-        str, typer.Option(help="It takes about so long in all.", metavar="TIME")
-    ] = "60s",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Store the calibration here instead of in the user's data folder.",
-            rich_help_panel=options.OUTPUT,
-            show_default=False,
+    out: Annotated[
+        Output,
+        Forms(
+            Form.TABLE,
+            Form.JSON,
+            file="Store the calibration here instead of in the user's data folder.",
         ),
-    ] = None,
+    ],
+    time: Time = "60s",
     validate: Annotated[
         bool,
         typer.Option(
@@ -44,8 +40,7 @@ def calibrate(
             "stored calibration's predictions are off.",
         ),
     ] = False,
-    json: options.Json = False,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Measure this machine, so that latency can be predicted.
 
@@ -56,21 +51,20 @@ def calibrate(
     from dualcost.latency.calibration import default_path
     from dualcost.units import parse_duration
 
-    budget_s = parse_duration(budget)
-    path = output or default_path()
+    budget_s, summary = parse_duration(time), out.summary
+    path = out.output or default_path()
     if validate:
-        _validate(output, json)
+        _validate(out.output, summary)
         return
-    if output is not None:
-        check_writable(output)
+    if out.output is not None:
+        check_writable(path)
     calibration = _calibrated(budget_s, path)
     from dualcost.render.calibrate import calibration_json, calibration_table
-    from dualcost.render.terminal import as_text
 
-    if json:
-        deliver(calibration_json(calibration, path), None)
-    else:
-        deliver(as_text(lambda width: calibration_table(calibration, path), None), None)
+    summary.write(
+        table=lambda width: calibration_table(calibration, path),
+        json=lambda: calibration_json(calibration, path),
+    )
 
 
 def _calibrated(budget_s: float, path: Path) -> Calibration:
@@ -98,14 +92,13 @@ def _calibrated(budget_s: float, path: Path) -> Calibration:
     return calibration
 
 
-def _validate(path: Path | None, json: bool) -> None:
+def _validate(path: Path | None, summary: Target) -> None:
     """Print the held-out error of a stored calibration of this machine."""
     from dualcost.lab.validate import HELD_OUT, ROUNDS
     from dualcost.lab.validate import validate as measure
     from dualcost.latency.calibration import FORMATS, check_machine, read
     from dualcost.nn.here import here
     from dualcost.render.calibrate import validation_json, validation_table
-    from dualcost.render.terminal import as_text
 
     calibration = read(path)
     check_machine(calibration, here(calibration.machine.threads))
@@ -116,7 +109,7 @@ def _validate(path: Path | None, json: bool) -> None:
             advance(1)
 
         validation = measure(calibration, watch)
-    if json:
-        deliver(validation_json(validation), None)
-    else:
-        deliver(as_text(lambda width: validation_table(validation), None), None)
+    summary.write(
+        table=lambda width: validation_table(validation),
+        json=lambda: validation_json(validation),
+    )

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
+from dualcost.cli import candidates
+from dualcost.cli.options import OUTPUT, Debug
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import UnknownNameError, UsageError
-from dualcost.render.check import FORMS, written
+from dualcost.render.check import ENDINGS, FORMS, written
 
 if TYPE_CHECKING:
     from dualcost.gate.check import Report
@@ -23,7 +24,7 @@ EXAMPLES = (
     ("dualcost check --frozen", "and fail if the lock is out of date"),
     ("dualcost check --baseline git:main", "against the main branch"),
     (
-        "dualcost check --output text --output json=cost.json --output github",
+        "dualcost check --format text --format github -o cost.json -o cost.md",
         "in several forms at once",
     ),
 )
@@ -44,25 +45,42 @@ Jobs = Annotated[
 
 
 @dataclass(frozen=True)
-class Output:
+class Copy:
     """A form that the result is written in, and where to; None is standard output."""
 
     form: str
     path: Path | None
 
     @classmethod
-    def parse(cls, text: str) -> Output:
-        """Read "text" or "json=cost.json".
+    def parse(cls, text: str) -> Copy:
+        """Read "cost.json", "gitlab=quality.json", or "text" alone.
 
         Raises:
-            UsageError: there is no such form, or the file is missing.
+            UsageError: there is no such form, or the file is missing or ends in no form.
         """
         form, equals, path = text.partition("=")
-        if form not in FORMS:
-            raise UnknownNameError("form of output", form, FORMS, f"forms: {', '.join(FORMS)}")
         if equals and not path:
             raise UsageError(f"--output {text} names no file", f"write {form}=FILE, or {form}")
-        return cls(form, Path(path) if path else None)
+        ending = Path(text).suffix
+        if not equals and ending in ENDINGS:
+            return cls(ENDINGS[ending], Path(text))
+        if not equals and ending:
+            raise UsageError(
+                f"{text} ends in what this cannot write", f"endings: {', '.join(ENDINGS)}"
+            )
+        return cls(known_form(form), Path(path) if path else None)
+
+
+def known_form(name: str) -> str:
+    """The form of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    name = {"table": "text"}.get(name, name)
+    if name not in FORMS:
+        raise UnknownNameError("form of output", name, FORMS, f"forms: {', '.join(FORMS)}")
+    return name
 
 
 def check(
@@ -93,17 +111,32 @@ def check(
         bool, typer.Option("--why", help="Say what would make a model fit that does not.")
     ] = False,
     jobs: Jobs = 0,
-    output: Annotated[
+    format: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{', '.join(FORMS)}; with =FILE to a file. May be repeated; default: text.",
-            metavar="FORM[=FILE]",
+            help=f"{', '.join(FORMS)}; of the file of -o if there is one. May be repeated.",
+            metavar="FORM",
             autocompletion=candidates.forms,
-            rich_help_panel=options.OUTPUT,
+            rich_help_panel=OUTPUT,
             show_default=False,
         ),
     ] = None,
-    debug: options.Debug = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)
+    ] = False,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write to this file; its ending says the form, or FORM=FILE. May be repeated.",
+            metavar="FILE",
+            autocompletion=candidates.forms,
+            rich_help_panel=OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    debug: Debug = False,
 ) -> None:
     """Check models against the budgets that the repository keeps.
 
@@ -114,8 +147,8 @@ def check(
     from dualcost.gate import baseline as before
     from dualcost.gate import check as inspection
 
-    outputs = [Output.parse(text) for text in output or ["text"]]
-    for one in outputs:
+    copies = _copies([*(format or ()), *(["json"] if json else ())], output or [])
+    for one in copies:
         if one.path:
             check_writable(one.path)
     asked = configuration(config).only(tuple(models or ()))
@@ -128,11 +161,19 @@ def check(
         jobs=jobs,
         announce=announce,
     )
-    for one in outputs:
+    for one in copies:
         deliver(written(report, one.form, one.path), one.path)
         if one.form == "github":
             _summarise(report)
     raise typer.Exit(report.exit_code)
+
+
+def _copies(forms: list[str], files: list[str]) -> list[Copy]:
+    """What is written: each file by its ending, each form that has no file to standard output."""
+    if len(forms) == 1 and len(files) == 1 and "=" not in files[0] and files[0] not in FORMS:
+        return [Copy(known_form(forms[0]), Path(files[0]))]
+    copies = [*(Copy(known_form(form), None) for form in forms), *map(Copy.parse, files)]
+    return copies or [Copy("text", None)]
 
 
 def configuration(path: Path | None) -> Config:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates
+from dualcost.cli.options import VIEW, Change, Debug, Forms, Output, Source, View, Without, one_of
+from dualcost.cli.output import Form
+from dualcost.cli.suggestion import typed
 from dualcost.costs.metrics import BY_LAYER, metric
 from dualcost.errors import UsageError
 
@@ -20,7 +23,7 @@ REPORT = ".json"
 EXAMPLES = (
     ("dualcost compare resnet50 resnet50+dual:G=4 --changed", "what a rewrite changes"),
     (
-        "dualcost compare resnet50+dual:G=2 resnet50+dual:G=4 resnet50+het:P=4 --by params",
+        "dualcost compare resnet50 --conv dual:2,dual:4,het:4 --by params",
         "three rewrites, by their parameters",
     ),
     (
@@ -32,50 +35,34 @@ EXAMPLES = (
 
 
 def compare(
+    context: typer.Context,
     contenders: Annotated[
         list[str],
         typer.Argument(
             help="Two or more of MODEL, MODEL+KIND:G=4, MODEL+KIND:G=4@RULE, MODEL+PLAN.toml "
-            "and FILE.json.",
+            "and FILE.json; or one, and --conv.",
             metavar="A B...",
             autocompletion=candidates.contenders,
             show_default=False,
         ),
     ],
-    input: options.Input = None,
-    batch: options.Batch = None,
-    convention: options.Convention = "torch",
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
+    source: Source,
+    change: Change,
+    view: Annotated[View, Without(depth="layers of two networks are paired, not modules")],
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON, Form.HTML)],
     changed: Annotated[
-        bool, typer.Option("--changed", help="Only what differs.", rich_help_panel=options.VIEW)
+        bool, typer.Option("--changed", help="Only what differs.", rich_help_panel=VIEW)
     ] = False,
-    sort: Annotated[
-        str,
-        typer.Option(
-            help=f"order, path; or {', '.join(BY_LAYER)}: the largest difference first.",
-            metavar="ORDER",
-            autocompletion=candidates.differences,
-            rich_help_panel=options.VIEW,
-        ),
-    ] = "order",
-    top: Annotated[
-        int, typer.Option(help="Show this many; 0 shows all.", rich_help_panel=options.VIEW)
-    ] = 0,
     by: Annotated[
         str | None,
         typer.Option(
-            help=f"Show {options.one_of(BY_LAYER)}; by default MACs, and parameters of two.",
+            help=f"Show {one_of(BY_LAYER)}; by default MACs, and parameters of two.",
             metavar="METRIC",
             autocompletion=candidates.compared,
-            rich_help_panel=options.VIEW,
+            rich_help_panel=VIEW,
         ),
     ] = None,
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Compare networks layer by layer.
 
@@ -85,47 +72,37 @@ def compare(
     """
     from dualcost.views.alignment import align, shown
 
-    usual = ("macs", "params") if len(contenders) == 2 else ("macs",)
+    source.checked()
+    target = out.target
+    subjects = change.subjects(contenders)
+    if len(subjects) < 2:
+        raise UsageError(
+            "there is nothing to compare with", "name two or more, or add --conv dual:4"
+        )
+    usual = ("macs", "params") if len(subjects) == 2 else ("macs",)
     metrics = [metric(name, BY_LAYER, "metric of layers") for name in ([by] if by else usual)]
-    if len(contenders) < 2:
-        raise UsageError("there is nothing to compare with", "name two or more")
-    asked = [subject(text, where, indivisible, bias, but) for text in contenders]
-    sides = [contender(one, input, batch, convention) for one in asked]
-    alignment = align(sides)
-    as_json = json or (output is not None and output.suffix == ".json")
-    lines = shown(alignment, sort, top, changed, BY_LAYER.values() if as_json else metrics)
+    alignment = align(sides(subjects, source))
+    as_json = target.form is Form.JSON
+    listed = BY_LAYER.values() if as_json else metrics
+    lines = shown(alignment, view.sort or "order", view.top or 0, changed, listed)
     from dualcost.render.compare import alignment_json, alignment_table
-    from dualcost.render.terminal import as_text
+    from dualcost.render.html.comparison import comparison_page
 
-    if as_json:
-        deliver(alignment_json(alignment, lines), output)
-    else:
-        deliver(as_text(lambda width: alignment_table(alignment, lines, metrics), output), output)
-
-
-def subject(text: str, where: str, indivisible: str, bias: str, but: list[str] | None) -> Subject:
-    """One side, its words read; a report stands alone."""
-    from dualcost.rewrite.subject import Subject
-
-    if text.endswith(REPORT):
-        return Subject(text)
-    return Subject.parse(
-        text, where=where, indivisible=indivisible, bias=bias, but=but or (), several=True
+    target.write(
+        table=lambda width: alignment_table(alignment, lines, metrics),
+        json=lambda: alignment_json(alignment, lines),
+        html=lambda: comparison_page(alignment, typed(context)),
     )
 
 
-def contender(
-    asked: Subject, input: list[str] | None, batch: int | None, convention: str
-) -> Contender:
-    """One side, loaded and costed."""
+def sides(subjects: Iterable[Subject], source: Source) -> list[Contender]:
+    """Each side, loaded and costed; a report is read."""
     from dualcost.costs.profile import profile
-    from dualcost.library import networks as library
-    from dualcost.network.cost import convention as named_convention
-    from dualcost.network.network import TensorSpec
     from dualcost.views.side import of_profile, read
 
-    if asked.model.endswith(REPORT):
-        return read(Path(asked.model))
-    specs = tuple(TensorSpec.parse(text) for text in input or ())
-    network = library.load(asked.model, specs, batch, announce)
-    return of_profile(asked.text, profile(network, asked.request, named_convention(convention)))
+    return [
+        read(Path(one.model))
+        if one.model.endswith(REPORT)
+        else of_profile(one.text, profile(source.load(one.model), one.request, source.counted))
+        for one in subjects
+    ]

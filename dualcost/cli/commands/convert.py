@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli.commands.verify import BUILT
+from dualcost.cli.options import Change, Debug, Forms, Model, Output, Source, Without
+from dualcost.cli.output import Form, announce
 
 EXAMPLES = (
     ("dualcost convert resnet50 --conv dual --G 4 -o dual.pt2", "a model that torch loads"),
@@ -34,27 +35,15 @@ class Init(StrEnum):
 
 
 def convert(
-    model: options.Model,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A .pt2, .onnx or .py file to write.",
-            rich_help_panel=options.OUTPUT,
-            show_default=False,
-        ),
+    model: Model,
+    source: Annotated[
+        Source,
+        Without(inputs=BUILT, rules=BUILT, device=BUILT, convention="it converts, and counts MACs"),
     ],
-    input: options.Input = None,
-    batch: options.Batch = None,
-    conv: options.Conv = None,
-    groups: options.Groups = None,
-    parts: options.Parts = None,
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
-    plan: options.Plan = None,
+    change: Change,
+    out: Annotated[
+        Output, Forms(Form.TABLE, Form.JSON, file="A .pt2, .onnx or .py file to write.")
+    ],
     init: Annotated[
         Init,
         typer.Option(help="New kernels are drawn at random, or the nearest to the old ones."),
@@ -64,44 +53,32 @@ def convert(
         typer.Option(help="The model's weights: a file of its state_dict.", metavar="FILE"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all random weights.")] = 0,
-    json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Write the summary as JSON.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = False,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Write the real model with other convolutions to a file.
 
     The same rewrite as `profile` says; layers that stay keep their weights. The file is read back
-    and must have the MACs and parameters of the profile, or it is not written.
+    and must have the MACs and parameters of the profile, or it is not written. --format is that of
+    the summary.
     """
     from dualcost.costs.profile import profile as cost
     from dualcost.errors import UsageError
-    from dualcost.library import networks as library
-    from dualcost.network.network import TensorSpec
     from dualcost.nn.formats import check_output
 
-    check_output(output)
-    asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)
-    if asked is None:
+    summary, path = out.summary, out.output
+    if path is None:
+        raise UsageError("nothing says where the model goes", "add -o model.pt2")
+    check_output(path)
+    source.checked()
+    subject = change.subject(model)
+    if subject.request is None:
         raise UsageError("nothing says what to convert to", "add --conv dual --G 4")
-    specs = tuple(TensorSpec.parse(text) for text in input or ())
-    promised = cost(library.load(model, specs, batch, announce), asked)
+    promised = cost(source.load(subject.model), subject.request)
     announce("converting the model, and reading back what is written")
     from dualcost.nn.convert.conversion import convert_to_file
 
     with redirect_stdout(sys.stderr):  # what a model prints is no result
-        done = convert_to_file(promised, output, init=init.value, seed=seed, weights=weights)
-    if json:
-        from dualcost.render.convert import conversion_json
+        done = convert_to_file(promised, path, init=init.value, seed=seed, weights=weights)
+    from dualcost.render.convert import conversion_json, conversion_table
 
-        deliver(conversion_json(done), None)
-        return
-    from dualcost.render.convert import conversion_table
-    from dualcost.render.terminal import as_text
-
-    deliver(as_text(lambda width: conversion_table(done), None), None)
+    summary.write(table=lambda width: conversion_table(done), json=lambda: conversion_json(done))

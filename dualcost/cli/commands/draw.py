@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates
+from dualcost.cli.options import Debug, Forms, Output, one_of
+from dualcost.cli.output import Form
 from dualcost.kinds.kinds import KINDS
 
 EXAMPLES = (
@@ -21,46 +21,33 @@ def draw(
     conv: Annotated[
         str,
         typer.Option(
-            help=f"{options.one_of(KINDS)}.",
+            help=f"{one_of(KINDS)}; or dual:2.",
             metavar="KIND",
             autocompletion=candidates.kinds,
             show_default=False,
         ),
     ],
+    out: Annotated[Output, Forms(Form.TABLE, Form.FIGURE, Form.JSON)],
     inputs: Annotated[int, typer.Option("--M", help="Input channels.")] = 8,
     outputs: Annotated[int, typer.Option("--N", help="Filters, which are output channels.")] = 8,
     groups: Annotated[int | None, typer.Option("--G", help="Groups of group and dual.")] = None,
     parts: Annotated[int | None, typer.Option("--P", help="1/P of het's kernels are K×K.")] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A .png, .svg or .pdf file, instead of the terminal.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Draw the filter design of a kind of convolution.
 
     Which filter sees which channel, and with which kernel, as in the paper's Figure 1.
     """
     from dualcost.kinds.filters import design
-    from dualcost.kinds.kinds import divisor_of, kind
+    from dualcost.rewrite.request import Request
 
-    chosen = kind(conv)
-    drawn = design(chosen, inputs, outputs, divisor_of(chosen, groups, parts))
-    from dualcost.render.draw import design_figure, design_text
+    target = out.target
+    request = Request.parse(conv, groups, parts)
+    drawn = design(request.kind, inputs, outputs, request.divisor)
+    from dualcost.render.draw import design_figure, design_json, design_text
 
-    if output is None:
-        from dualcost.render.terminal import as_text
-
-        deliver(as_text(lambda width: design_text(drawn), None), None)
-        return
-    from dualcost.render.figure import check_format, drawing, save
-
-    check_format(output)
-    with drawing():
-        save(design_figure(drawn), output)
-    announce(f"wrote {output}")
+    target.write(
+        table=lambda width: design_text(drawn),
+        figure=lambda: design_figure(drawn),
+        json=lambda: design_json(drawn),
+    )

@@ -6,37 +6,36 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import options
-from dualcost.cli.output import deliver
+from dualcost.cli.options import Debug, Forms, Output
+from dualcost.cli.output import Form
 
 EXAMPLES = (
     ("dualcost equations", "all eleven"),
     ("dualcost equations 4 5", "those of dual convolutions"),
-    ("dualcost equations --latex", "for a paper of your own"),
+    ("dualcost equations --format latex", "for a paper of your own"),
 )
 
 
 def equations(
+    out: Annotated[Output, Forms(Form.TABLE, Form.LATEX, Form.JSON)],
     numbers: Annotated[
         list[int] | None,
         typer.Argument(help="Their numbers; all, if none is given.", min=1, max=11),
     ] = None,
-    latex: options.Latex = False,
-    json: options.Json = False,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Print the paper's equations: terminal maths, LaTeX or JSON."""
-    from dualcost.errors import UsageError
+    from rich.text import Text
 
-    if latex and json:
-        raise UsageError("--latex and --json exclude each other", "choose one")
     from dualcost.kinds.equations import EQUATIONS, equation
     from dualcost.render import equations as render
 
+    target = out.target
     chosen = [equation(number) for number in numbers] if numbers else EQUATIONS
-    if latex:
-        deliver(render.equations_latex(chosen), None)
-    elif json:
-        deliver(render.equations_json(chosen), None)
-    else:
-        deliver(render.equations_text(chosen), None)
+    target.write(
+        table=lambda width: Text(
+            render.equations_text(chosen).rstrip("\n"), no_wrap=True, overflow="ignore"
+        ),
+        latex=lambda: render.equations_latex(chosen),
+        json=lambda: render.equations_json(chosen),
+    )

@@ -5,17 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli.commands.verify import BUILT
+from dualcost.cli.options import (
+    LATENCY,
+    Change,
+    Debug,
+    Forms,
+    Model,
+    Output,
+    Prediction,
+    Source,
+    Time,
+    View,
+    Without,
+)
+from dualcost.cli.output import Form, announce
 
 if TYPE_CHECKING:
     from dualcost.lab.bench import Watcher
-    from dualcost.lab.explanation import Explanation
     from dualcost.latency.calibration import Calibration
 
 EXAMPLES = (
@@ -29,20 +40,23 @@ EXAMPLES = (
         "the three worst, in another memory format",
     ),
 )
-BUDGET = "30s"
+USUAL_S = "30s"
+PROCESSOR = "oneDNN, which is asked, computes in float32 on the processor"
 
 
 def explain(
-    model: options.Model,
-    conv: options.Conv = None,
-    groups: options.Groups = None,
-    parts: options.Parts = None,
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
-    input: options.Input = None,
-    batch: options.Batch = None,
+    model: Model,
+    source: Annotated[
+        Source,
+        Without(inputs=BUILT, rules=BUILT, device=PROCESSOR, convention="it is about times"),
+    ],
+    change: Change,
+    prediction: Annotated[Prediction, Without(latency="it always predicts where it can")],
+    view: Annotated[
+        View,
+        Without(sort="the layers that lose most time come first", depth="it is about layers"),
+    ],
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
     layer: Annotated[
         str,
         typer.Option(
@@ -51,33 +65,14 @@ def explain(
             show_default=False,
         ),
     ] = "",
-    top: Annotated[
-        int,
-        typer.Option(help="Only so many layers: those that lose most time.", min=0),
-    ] = 0,
     measure: Annotated[
         bool,
         typer.Option(
-            "--measure",
-            help="Measure the layers as `bench` does.",
-            rich_help_panel=options.LATENCY,
+            "--measure", help="Measure the layers as `bench` does.", rich_help_panel=LATENCY
         ),
     ] = False,
-    budget: Annotated[
-        str,
-        typer.Option(
-            help=f"End measuring after so much; {BUDGET} without it.",
-            metavar="TIME",
-            rich_help_panel=options.LATENCY,
-            show_default=False,
-        ),
-    ] = "",
-    channels_last: options.ChannelsLast = False,
-    calibration: options.CalibrationFile = None,
-    any_machine: options.AnyMachine = False,
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    time: Time = "",
+    debug: Debug = False,
 ) -> None:
     """Say why a replaced layer's time is not what its MACs say.
 
@@ -90,30 +85,30 @@ def explain(
     from dualcost.lab import explain as inquiry
     from dualcost.lab.explanation import farthest
     from dualcost.lab.race import Variant
-    from dualcost.library import networks as library
-    from dualcost.network.network import TensorSpec
     from dualcost.units import parse_duration
 
-    asked = options.asked(conv, groups, parts, where, but, indivisible, bias)
-    if asked is None or conv is None:
-        raise UsageError("there is nothing to explain: no layer is replaced", "add --conv dual")
-    if budget and not measure:
-        raise UsageError("--budget says how long to measure", "add --measure")
-    budget_s = parse_duration(budget or BUDGET) if measure else 0.0
-    known, unpredicted = _calibration(calibration, any_machine)
-    variant = Variant(asked)
-    specs = tuple(TensorSpec.parse(text) for text in input or ())
-    network = library.load(model, specs, batch, announce)
+    source.checked()
+    target = out.target
+    subject = change.subject(model)
+    if subject.request is None:
+        raise UsageError("there is nothing to explain: no layer is replaced", "add --conv dual:4")
+    if time and not measure:
+        raise UsageError("--time says how long to measure", "add --measure")
+    budget_s = parse_duration(time or USUAL_S) if measure else 0.0
+    known, unpredicted = _calibration(prediction)
+    network = source.load(subject.model)
     with _watching(measure) as watch:
         found = inquiry.explain(
-            network, variant, known,
-            layer=layer, channels_last=channels_last, budget_s=budget_s, watch=watch,
+            network, Variant(subject.request), known,
+            layer=layer, channels_last=prediction.channels_last, budget_s=budget_s, watch=watch,
         )  # fmt: skip
-    shown = replace(found, layers=farthest(found.layers, top), unpredicted=unpredicted)
-    deliver(_written(shown, json, output), output)
+    shown = replace(found, layers=farthest(found.layers, view.top or 0), unpredicted=unpredicted)
+    from dualcost.render.explain import reason_json, reason_table
+
+    target.write(table=lambda width: reason_table(shown), json=lambda: reason_json(shown))
 
 
-def _calibration(path: Path | None, any_machine: bool) -> tuple[Calibration | None, str]:
+def _calibration(prediction: Prediction) -> tuple[Calibration | None, str]:
     """What to predict by; without a calibration of this machine, what to do about that.
 
     Raises:
@@ -122,7 +117,7 @@ def _calibration(path: Path | None, any_machine: bool) -> tuple[Calibration | No
     from dualcost.errors import UnmeasuredError
 
     try:
-        return options.calibrated(path, any_machine), ""
+        return prediction.read(), ""
     except UnmeasuredError as error:
         return None, f"{error.message}: {error.hint}"
 
@@ -140,12 +135,3 @@ def _watching(measure: bool) -> Iterator[Watcher]:
         yield lambda progress: status.update(
             f"{progress.stage}: {progress.rounds} rounds" if progress.rounds else progress.stage
         )
-
-
-def _written(explanation: Explanation, json: bool, output: Path | None) -> str:
-    from dualcost.render.explain import reason_json, reason_table
-    from dualcost.render.terminal import as_text
-
-    if json:
-        return reason_json(explanation)
-    return as_text(lambda width: reason_table(explanation), output)

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates
+from dualcost.cli.options import (
+    OUTPUT,
+    Change,
+    Debug,
+    Forms,
+    Model,
+    Output,
+    Prediction,
+    Source,
+    Without,
+    one_of,
+)
+from dualcost.cli.output import Form, announce
 from dualcost.costs.metrics import ADDED
-from dualcost.errors import ExitCode
+from dualcost.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from dualcost.search.fit.fitted import Fitted
+    from dualcost.search.fit.fitted import Fitted, Wish
     from dualcost.search.fit.timetable import Predictor
 
 EXAMPLES = (
@@ -22,30 +34,51 @@ EXAMPLES = (
         "the least change that meets two budgets",
     ),
     (
-        "dualcost fit resnet50 --budget latency=60ms --kinds dual,het --save plan.toml",
+        "dualcost fit resnet50 --budget latency=60ms --conv dual,het --save plan.toml",
         "meet a time, and keep the plan",
     ),
     ("dualcost fit vgg16 --budget macs=10G --objective layers", "touch as few layers as possible"),
     (
-        'dualcost fit resnet50 --budget "params>=15M" --objective latency',
+        'dualcost fit resnet50 "params >= 15M" --objective latency',
         "the fastest that keeps enough parameters",
     ),
 )
-
-CHOICES = "What layers may become"
+PLAN = ".toml"
 
 
 def fit(
-    model: options.Model,
+    model: Model,
+    source: Source,
+    change: Annotated[
+        Change,
+        Without(
+            plan="it makes plans",
+            but="its exceptions are what it finds",
+            indivisible="it takes numbers that divide",
+        ),
+    ],
+    prediction: Annotated[Prediction, Without(latency="a budget or objective of latency says it")],
+    out: Annotated[
+        Output,
+        Forms(Form.TABLE, Form.JSON, file="Write to this file; one that ends in .toml is a plan."),
+    ],
+    constraints: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Budgets as constraints: “params <= 10M”, “params >= 5M”.",
+            metavar="BUDGET...",
+            show_default=False,
+        ),
+    ] = None,
     budget: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="A maximum such as params=10M, traffic=90MB or latency=60ms, or “params >= 5M”, "
-            f"of {options.one_of((*ADDED, 'latency'))}. May be repeated.",
+            f"of {one_of((*ADDED, 'latency'))}. May be repeated.",
             metavar="BUDGET",
             show_default=False,
         ),
-    ],
+    ] = None,
     objective: Annotated[
         str,
         typer.Option(
@@ -54,162 +87,93 @@ def fit(
             autocompletion=candidates.objectives,
         ),
     ] = "params",
-    input: options.Input = None,
-    batch: options.Batch = None,
-    convention: options.Convention = "torch",
-    kinds: Annotated[
-        str,
-        typer.Option(
-            help="Kinds that layers may become: of dual, group, het, dsc, standard.",
-            metavar="KIND,…",
-            autocompletion=candidates.several_kinds,
-            rich_help_panel=CHOICES,
-        ),
-    ] = "dual",
-    groups: Annotated[
-        str | None,
-        typer.Option(
-            "--G",
-            help="Of dual and group: 2,4,8 or 2..32. Default: powers of two that divide.",
-            metavar="NUMBERS",
-            rich_help_panel=CHOICES,
-            show_default=False,
-        ),
-    ] = None,
-    parts: Annotated[
-        str | None,
-        typer.Option(
-            "--P",
-            help="Of het, likewise.",
-            metavar="NUMBERS",
-            rich_help_panel=CHOICES,
-            show_default=False,
-        ),
-    ] = None,
-    where: Annotated[
-        str,
-        typer.Option(
-            help="Which layers may change; a rule, as of `profile`.",
-            metavar="RULE",
-            autocompletion=candidates.rules,
-            rich_help_panel=CHOICES,
-        ),
-    ] = "default",
-    bias: Annotated[
-        str,
-        typer.Option(
-            help="keep the biases of what is replaced, or drop them.",
-            metavar="keep|drop",
-            autocompletion=candidates.biases,
-            rich_help_panel=CHOICES,
-        ),
-    ] = "keep",
-    calibration: Annotated[
-        Path | None,
-        typer.Option(
-            help="Predict latencies by this file instead of this machine's.",
-            metavar="FILE",
-            rich_help_panel=options.LATENCY,
-            show_default=False,
-        ),
-    ] = None,
-    any_machine: Annotated[
-        bool,
-        typer.Option(
-            "--any-machine",
-            help="Take one of another machine, too.",
-            rich_help_panel=options.LATENCY,
-        ),
-    ] = False,
-    channels_last: Annotated[
-        bool,
-        typer.Option(
-            "--channels-last",
-            help="Predict for this memory format.",
-            rich_help_panel=options.LATENCY,
-        ),
-    ] = False,
     save: Annotated[
         Path | None,
         typer.Option(
-            help="Write the plan, for --plan of `profile`, `verify`, `convert` and `bench`.",
+            help="Write the plan too, for --plan of other commands.",
             metavar="FILE.toml",
-            rich_help_panel=options.OUTPUT,
+            rich_help_panel=OUTPUT,
             show_default=False,
         ),
     ] = None,
     all_layers: Annotated[
-        bool,
-        typer.Option("--all", help="List layers that stay, too.", rich_help_panel=options.OUTPUT),
+        bool, typer.Option("--all", help="List layers that stay, too.", rich_help_panel=OUTPUT)
     ] = False,
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Find the smallest change, layer by layer, that fits.
 
-    It is a kind and its G or P for each layer.
+    It is a kind (of --conv; by default dual) and its G or P for each layer.
 
     Solved to optimality by an integer program. If no plan meets all budgets, the nearest one is
     shown, and the exit code is 1. Accuracy is not modelled: train and test the result.
     """
-    from dualcost.api import fit as find
     from dualcost.files import check_writable
-    from dualcost.units import span
+    from dualcost.rewrite.rule import Rule
+    from dualcost.search.fit.budget import budgets as read
+    from dualcost.search.fit.fit import fit as find
+    from dualcost.search.fit.fitted import Wish
 
-    if save is not None:
-        check_writable(save)
-    predictor = _predictor(budget, objective, calibration, any_machine, channels_last)
+    source.checked()
+    budgets = [*(constraints or ()), *(budget or ())]
+    places = [path for path in (save, out.output) if path and path.suffix == PLAN]
+    target = out.summary if out.output in places else out.target
+    for path in [save] if save else places:
+        check_writable(path)
+    wish = Wish(read(budgets), objective)
+    if len(change.rules) > 1:
+        raise UsageError("several rules are said, and this takes one", "join their terms")
+    kinds, rule = _kinds(change), Rule.parse(change.rules[0])
+    wish = Wish(wish.budgets, objective, _predictor(wish, prediction))
     fitted = find(
-        model,
-        budget,
-        input,
-        kinds=kinds.split(","),
-        G=span(groups, "--G") if groups is not None else None,
-        P=span(parts, "--P") if parts is not None else None,
-        where=where,
-        bias=bias,
-        objective=objective,
-        batch=batch,
-        convention=convention,
-        predictor=predictor,
-        announce=announce,
-    )
+        source.load(model), wish, kinds, change.numbers("G") or None, change.numbers("P") or None,
+        rule, change.bias, source.counted,
+    )  # fmt: skip
     from dualcost.render.fit import fitted_json, fitted_table
-    from dualcost.render.terminal import as_text
 
-    if json:
-        text = fitted_json(fitted)
-    else:
-        text = as_text(lambda width: fitted_table(fitted, all_layers), output)
-    deliver(text, output)
-    if save is not None:
-        _save(fitted, save)
+    target.write(
+        table=lambda width: fitted_table(fitted, all_layers), json=lambda: fitted_json(fitted)
+    )
+    for path in dict.fromkeys([*([save] if save else []), *places]):
+        _save(fitted, path)
     if not fitted.fits:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _predictor(
-    budgets: list[str],
-    objective: str,
-    calibration: Path | None,
-    any_machine: bool,
-    channels_last: bool,
-) -> Predictor | None:
+def _kinds(change: Change) -> list[str]:
+    """The kinds that layers may become.
+
+    Raises:
+        UsageError: one comes with words that the plan is to find.
+    """
+    from dualcost.rewrite.request import Request
+
+    found = []
+    for text in change.texts or ("dual",):
+        request = Request.parse(text, open=True)
+        if request != Request.parse(request.kind, open=True):
+            raise UsageError(
+                f"{text} says more than a kind, and `fit` finds the rest",
+                f"write --conv {request.kind.name}; --G, --P and --where narrow what it tries",
+            )
+        found.append(request.kind.name)
+    return found
+
+
+def _predictor(wish: Wish, prediction: Prediction) -> Predictor | None:
     """What latencies are predicted by, if one is asked for.
 
     Raises:
-        UsageError: a word does not fit, or says how to predict what nobody asks for.
+        UsageError: an option says how to predict what nobody asks for.
         UnmeasuredError: this machine has not been calibrated.
     """
-    from dualcost.search.fit.budget import budgets as read
-    from dualcost.search.fit.fitted import Wish
     from dualcost.search.fit.timetable import Predictor
 
-    if Wish(read(budgets), objective).predicts:
-        found = options.calibrated(calibration, any_machine)
-        return Predictor(found, channels_last, foreign=any_machine)
-    options.uncalibrated(calibration, any_machine, channels_last, "add --budget latency=60ms")
+    if wish.predicts:
+        return Predictor(
+            prediction.read(), prediction.channels_last, foreign=prediction.any_machine
+        )
+    prediction.wanted("add --budget latency=60ms")
     return None
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli.options import Change, Debug, Forms, Model, Output, Source
+from dualcost.cli.output import Form
 
 EXAMPLES = (
     ("dualcost formula resnet50 --conv dual", "MACs and parameters as functions of G"),
@@ -17,16 +17,17 @@ EXAMPLES = (
     ),
     ("dualcost formula mobilenet_v2 --symbols B,H,W", "in batch, height and width"),
     (
-        "dualcost formula resnet18 --conv dual --symbols B,H,W,G --python -o resnet18_cost.py",
+        "dualcost formula resnet18 --conv dual --symbols B,H,W,G -o resnet18_cost.py",
         "as a function that needs no dualcost",
     ),
 )
 
 
 def formula(
-    model: options.Model,
-    input: options.Input = None,
-    batch: options.Batch = None,
+    model: Model,
+    source: Source,
+    change: Change,
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON, Form.LATEX, Form.PYTHON)],
     symbols: Annotated[
         str,
         typer.Option(
@@ -34,32 +35,11 @@ def formula(
             metavar="SYMBOLS",
         ),
     ] = "",
-    convention: Annotated[
-        str, typer.Option(help="Whose MACs count: paper (convolutions, linear) or torch.")
-    ] = "torch",
-    conv: options.Conv = None,
-    groups: options.Groups = None,
-    parts: options.Parts = None,
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
     knee: Annotated[
         str,
         typer.Option(help="Find the G from which doubling it saves less than this.", metavar="X%"),
     ] = "5%",
-    latex: options.Latex = False,
-    python: Annotated[
-        bool,
-        typer.Option(
-            "--python",
-            help="Write functions that need nothing but Python.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = False,
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Give MACs and parameters in closed form.
 
@@ -67,44 +47,25 @@ def formula(
     height and width too. It says for which sizes it holds, what it tends to, and from which G on
     another doubling is hardly worth it.
     """
-    from dualcost.api import formula as closed_form
+    from dualcost.costs.closedform import closed_form, split_symbols
     from dualcost.errors import UsageError
     from dualcost.units import parse_percent
 
-    if latex + python + json > 1:
-        raise UsageError("--latex, --python and --json exclude each other", "choose one")
     share = parse_percent(knee)
     if not 0 < share < 1:
         raise UsageError(f"a knee of {knee} has no meaning", "give more than 0% and less than 100%")
-    if conv is None:
-        options.asked(conv, groups, parts, where, but, indivisible, bias)
-    form = closed_form(
-        model,
-        input,
-        conv=conv,
-        G=groups,
-        P=parts,
-        where=where,
-        but=tuple(but or ()),
-        indivisible=indivisible,
-        bias=bias,
-        batch=batch,
-        symbols=symbols,
-        convention=convention,
-        announce=announce,
-    )
+    source.checked()
+    target = out.target
+    subject = change.subject(model, open=True)
+    names = split_symbols(symbols, subject.request)
+    traced = source.load_symbolic(subject.model, names) if names else source.load(subject.model)
+    form = closed_form(traced, subject.request, source.counted)
     from dualcost.render import formula as render
+    from dualcost.render.function import form_python
 
-    if latex:
-        text = render.form_latex(form)
-    elif python:
-        from dualcost.render.function import form_python
-
-        text = form_python(form, render.title(form))
-    elif json:
-        text = render.form_json(form, share)
-    else:
-        from dualcost.render.terminal import as_text
-
-        text = as_text(lambda width: render.form_text(form, share, width), output)
-    deliver(text, output)
+    target.write(
+        table=lambda width: render.form_text(form, share, width),
+        json=lambda: render.form_json(form, share),
+        latex=lambda: render.form_latex(form),
+        python=lambda: form_python(form, render.title(form)),
+    )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualcost.cli import options
-from dualcost.cli.output import deliver
+from dualcost.cli.options import Debug, Forms, Output
+from dualcost.cli.output import Form
 from dualcost.errors import DualcostError, UnconfiguredError
 
 if TYPE_CHECKING:
@@ -21,15 +21,14 @@ EXAMPLES = (
 
 
 def info(
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
     torch: Annotated[
         bool,
         typer.Option(
             "--torch", help="Ask torch, too: its build, oneDNN, CUDA; this takes some seconds."
         ),
     ] = False,
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Show versions, machine, cache and calibration.
 
@@ -37,18 +36,14 @@ def info(
     """
     from dualcost.lab.environment import environment
     from dualcost.render.info import environment_json, environment_table
-    from dualcost.render.terminal import as_text
 
-    machine = None
+    target, machine = out.target, None
     if torch:
         from dualcost.nn.here import best
 
         machine = best()
     found = environment(configured(), machine)
-    if json:
-        deliver(environment_json(found), output)
-    else:
-        deliver(as_text(lambda width: environment_table(found), output), output)
+    target.write(table=lambda width: environment_table(found), json=lambda: environment_json(found))
 
 
 def configured() -> Kept:

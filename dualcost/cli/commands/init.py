@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates
+from dualcost.cli.options import Change, Debug, Forms, Output, Source, Without
+from dualcost.cli.output import Form, deliver
 
 EXAMPLES = (
     ("dualcost init resnet50", "first budgets, in pyproject.toml"),
@@ -18,6 +19,7 @@ EXAMPLES = (
         "for a rewritten network, with more room",
     ),
 )
+KEPT = "a configuration says it for each model: add its key there"
 
 
 def init(
@@ -30,39 +32,46 @@ def init(
             show_default=False,
         ),
     ],
-    input: options.Input = None,
-    conv: options.Conv = None,
-    groups: options.Groups = None,
-    parts: options.Parts = None,
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
+    source: Annotated[
+        Source,
+        Without(inputs=KEPT, batch=KEPT, imgsz=KEPT, convention=KEPT, rules=KEPT, device=KEPT),
+    ],
+    change: Change,
+    out: Annotated[
+        Output,
+        Forms(
+            Form.TABLE,
+            Form.JSON,
+            file="The configuration; by default pyproject.toml where there is one, "
+            "else dualcost.toml.",
+        ),
+    ],
     headroom: Annotated[
         str, typer.Option(help="How much larger than the model a budget is.", metavar="PERCENT")
     ] = "5%",
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Print the configuration, and write nothing.")
     ] = False,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Measure models, and write budgets for them.
 
     They are added to pyproject.toml where there is one, else written to dualcost.toml,
     and leave some room.
     """
+    from dualcost.cli.output import announce
     from dualcost.gate import init as starter
-    from dualcost.network.network import TensorSpec
-    from dualcost.render.init import start_table
-    from dualcost.render.terminal import as_text
+    from dualcost.render.init import start_json, start_table
     from dualcost.units import parse_percent
 
-    path = starter.place(Path.cwd()).relative_to(Path.cwd())
-    asked = options.asked(conv, groups, parts, where, but, indivisible, bias)
-    specs = tuple(TensorSpec.parse(text) for text in input or ())
-    found = starter.start(models, asked, specs, parse_percent(headroom), announce)
+    summary = out.summary
+    path = out.output or starter.place(Path.cwd()).relative_to(Path.cwd())
+    subjects = [change.subject(model) for model in models]
+    found = starter.start(subjects, source.specs, parse_percent(headroom), announce)
     if dry:
         deliver(starter.text(found, starter.prefix(path)), None)
         return
     starter.write(found, path)
-    deliver(as_text(lambda width: start_table(found, path), None), None)
+    summary.write(
+        table=lambda width: start_table(found, path), json=lambda: start_json(found, path)
+    )

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates
+from dualcost.cli.options import Debug, Forms, Output, Unit, View, Without
+from dualcost.cli.output import Form, announce
 
 EXAMPLES = (
     ("dualcost list", "all of them"),
@@ -17,6 +18,8 @@ EXAMPLES = (
 
 
 def list_networks(
+    view: Annotated[View, Without(depth="networks have no depth here")],
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON, Form.CSV)],
     pattern: Annotated[
         str,
         typer.Argument(
@@ -25,9 +28,8 @@ def list_networks(
             autocompletion=candidates.patterns,
         ),
     ] = "*",
-    json: options.Json = False,
-    unit: options.Unit = "auto",
-    debug: options.Debug = False,
+    unit: Unit = "auto",
+    debug: Debug = False,
 ) -> None:
     """List the networks known by name.
 
@@ -39,6 +41,7 @@ def list_networks(
     from dualcost.units import check_unit
 
     check_unit(unit)
+    target = out.target
     headers = library.headers()
     if pattern.endswith(EXPORTED):
         from dualcost.network.tracefile import header_of
@@ -49,12 +52,11 @@ def list_networks(
     if not found:
         names = {header.name.partition(":")[2] for header in headers}
         raise UnknownNameError("network", pattern, names, "`dualcost list` shows all")
-    if json:
-        from dualcost.render.list import networks_json
+    from dualcost.render.list import networks_csv, networks_json, networks_table, ordered
 
-        deliver(networks_json(found), None)
-    else:
-        from dualcost.render.list import networks_table
-        from dualcost.render.terminal import as_text
-
-        deliver(as_text(lambda width: networks_table(found, unit), None), None)
+    shown = ordered(found, view.sort, view.top or 0)
+    target.write(
+        table=lambda width: networks_table(shown, unit),
+        json=lambda: networks_json(shown),
+        csv=lambda: networks_csv(shown),
+    )

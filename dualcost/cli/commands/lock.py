@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
+from dualcost.cli import candidates
 from dualcost.cli.commands.check import ConfigFile, Jobs, configuration
-from dualcost.cli.output import announce, deliver
+from dualcost.cli.options import Debug, Forms, Output, one_of
+from dualcost.cli.output import Form, announce
 from dualcost.costs.metrics import KEPT
 from dualcost.errors import ExitCode
 
@@ -23,6 +24,7 @@ EXAMPLES = (
 
 
 def lock(
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
     config: ConfigFile = None,
     tighten: Annotated[
         bool,
@@ -31,8 +33,7 @@ def lock(
     accept: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Let {options.one_of(KEPT)} rise by more than the ratchet allows; may be "
-            "repeated.",
+            help=f"Let {one_of(KEPT)} rise by more than the ratchet allows; may be repeated.",
             metavar="METRIC",
             autocompletion=candidates.metrics,
             show_default=False,
@@ -42,8 +43,7 @@ def lock(
         str, typer.Option(help="Why; it is kept in the file.", metavar="TEXT", show_default=False)
     ] = "",
     jobs: Jobs = 0,
-    json: options.Json = False,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Write what the models cost now to the lock file.
 
@@ -53,8 +53,8 @@ def lock(
     from dualcost.gate.lock import update
     from dualcost.gate.lockfile import write
     from dualcost.render.lock import update_json, update_table
-    from dualcost.render.terminal import as_text
 
+    target = out.target
     found = update(
         configuration(config),
         tighten=tighten,
@@ -65,6 +65,6 @@ def lock(
     )
     if found.needed and not found.refused:
         write(found.after, found.config.baseline)
-    deliver(update_json(found) if json else as_text(lambda width: update_table(found), None), None)
+    target.write(table=lambda width: update_table(found), json=lambda: update_json(found))
     if found.refused:
         raise typer.Exit(ExitCode.FAILED)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from dualcost.cli import candidates, options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli import candidates
+from dualcost.cli.options import Change, Debug, Forms, Model, Output, Source
+from dualcost.cli.output import Form
 from dualcost.costs.metrics import EXACT
 from dualcost.errors import ExitCode
 
@@ -16,24 +17,34 @@ EXAMPLES = (
         'dualcost solve resnet50 "params <= 20M" "macs <= 2.7G" --conv dual',
         "the smallest G that satisfies both",
     ),
-    ('dualcost solve resnet50 "params <= 18M" --conv het --for P', "the same for het"),
+    ('dualcost solve resnet50+het "params <= 18M"', "the same for het"),
     (
-        'dualcost solve resnet50 "macs <= 5G" --conv dual --G 4 --for resolution',
+        "dualcost solve resnet50 --budget macs=5G --conv dual --G 4 --for resolution",
         "the largest picture",
     ),
 )
 
 
 def solve(
-    model: options.Model,
+    model: Model,
+    source: Source,
+    change: Change,
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
     constraints: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help=f"Limits such as “params <= 20M”: {', '.join(EXACT)}; <=, <, >=, >.",
             metavar="CONSTRAINT...",
             show_default=False,
         ),
-    ],
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The same as a constraint: params=20M is “params <= 20M”. May be repeated.",
+            metavar="BUDGET",
+        ),
+    ] = None,
     variable: Annotated[
         str,
         typer.Option(
@@ -44,52 +55,30 @@ def solve(
             autocompletion=candidates.variables,
         ),
     ] = "",
-    input: options.Input = None,
-    batch: options.Batch = None,
-    convention: options.Convention = "torch",
-    conv: options.Conv = None,
-    groups: options.Groups = None,
-    parts: options.Parts = None,
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Find the smallest G, or the largest input, that fits.
 
     It says which constraint forbids the next better value. If none satisfies all, it gives the
     nearest miss, and the exit code is 1.
     """
-    from dualcost.api import solve as find
+    from dualcost.search.constraint import parsed
+    from dualcost.search.solve import solve as find
 
-    if conv is None:
-        options.asked(conv, groups, parts, where, but, indivisible, bias)
+    source.checked()
+    target = out.target
+    limits = parsed([*(constraints or ()), *(budget or ())])
+    subject = change.subject(model, open=True)
     solution = find(
-        model,
-        *constraints,
-        input=input,
-        conv=conv,
-        variable=variable,
-        G=groups,
-        P=parts,
-        where=where,
-        but=tuple(but or ()),
-        indivisible=indivisible,
-        bias=bias,
-        batch=batch,
-        convention=convention,
-        announce=announce,
+        lambda: source.load(subject.model),
+        lambda symbols: source.load_symbolic(subject.model, symbols),
+        limits,
+        subject.request,
+        variable,
+        source.counted,
     )
     from dualcost.render.solve import solution_json, solution_table
-    from dualcost.render.terminal import as_text
 
-    if json:
-        text = solution_json(solution)
-    else:
-        text = as_text(lambda width: solution_table(solution), output)
-    deliver(text, output)
+    target.write(table=lambda width: solution_table(solution), json=lambda: solution_json(solution))
     if not solution.found:
         raise typer.Exit(ExitCode.FAILED)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dualcost.cli import candidates, options, pages
-from dualcost.cli.output import announce, deliver
-from dualcost.cli.stream import Stream, form_of
+from dualcost.cli import candidates, pages
+from dualcost.cli.options import (
+    OUTPUT,
+    VIEW,
+    Change,
+    Debug,
+    Forms,
+    Output,
+    Prediction,
+    Source,
+    Without,
+    one_of,
+)
+from dualcost.cli.output import Form, announce, deliver, draw
+from dualcost.cli.stream import Stream, destination
 from dualcost.costs.metrics import COMPARED, Metric, metric
 from dualcost.errors import ExitCode, UsageError
 
@@ -35,6 +48,7 @@ EXAMPLES = (
 )
 
 RUN = "How it runs"
+TRACED = "many models are swept, and each is traced as it is known"
 TERMINAL = "-"
 
 
@@ -57,6 +71,10 @@ COMMAND = SweepCommand
 
 
 def sweep(
+    source: Annotated[Source, Without(inputs=TRACED, rules=TRACED, device=TRACED)],
+    change: Annotated[Change, Without(plan="a plan is one rewrite: write MODEL+PLAN.toml")],
+    prediction: Annotated[Prediction, Without(channels_last="a row is of one memory format")],
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON, Form.CSV, Form.MARKDOWN)],
     models: Annotated[
         list[str] | None,
         typer.Argument(
@@ -66,74 +84,12 @@ def sweep(
             show_default=False,
         ),
     ] = None,
-    input: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A size, as 1x3x224x224; may be repeated. Tensors of one input: ids=…,mask=….",
-            metavar="SHAPE",
-            rich_help_panel=options.INPUT,
-        ),
-    ] = None,
-    batch: Annotated[
-        str | None,
-        typer.Option(help="Batches, as 1,8.", metavar="SPAN", rich_help_panel=options.INPUT),
-    ] = None,
-    convention: options.Convention = "torch",
-    conv: Annotated[
-        str | None,
-        typer.Option(
-            help="Kinds, as dual,group,het; by default all.",
-            metavar="KINDS",
-            autocompletion=candidates.several_kinds,
-            rich_help_panel=options.REWRITE,
-        ),
-    ] = None,
-    groups: Annotated[
-        str,
-        typer.Option(
-            "--G",
-            help="1,2,4, or 1..32 (doubling), or 1..32:1 (in steps of 1).",
-            metavar="SPAN",
-            rich_help_panel=options.REWRITE,
-        ),
-    ] = "1..32",
-    parts: Annotated[
-        str | None,
-        typer.Option(
-            "--P",
-            help="The same for het; by default the values of --G.",
-            metavar="SPAN",
-            rich_help_panel=options.REWRITE,
-        ),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Which sites, as for profile; each further --where is swept too.",
-            metavar="RULE",
-            autocompletion=candidates.rules,
-            rich_help_panel=options.REWRITE,
-        ),
-    ] = None,
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
-    latency: Annotated[
-        bool,
-        typer.Option(
-            "--latency",
-            help="Predict latencies on this machine (see `calibrate`).",
-            rich_help_panel=options.VIEW,
-        ),
-    ] = False,
-    calibration: options.CalibrationFile = None,
-    any_machine: options.AnyMachine = False,
     pareto: Annotated[
         bool,
         typer.Option(
             "--pareto",
             help="Keep the rows of each model and input that no other beats in both --x and --y.",
-            rich_help_panel=options.VIEW,
+            rich_help_panel=VIEW,
         ),
     ] = False,
     plot: Annotated[
@@ -141,17 +97,17 @@ def sweep(
         typer.Option(
             help="Plot to a .png, .svg or .pdf file; without FILE in the terminal.",
             metavar="[FILE]",
-            rich_help_panel=options.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     x: Annotated[
         str,
         typer.Option(
             "--x",
-            help=f"{options.one_of(COMPARED)}.",
+            help=f"{one_of(COMPARED)}.",
             metavar="METRIC",
             autocompletion=candidates.axes,
-            rich_help_panel=options.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = "params",
     y: Annotated[
@@ -161,21 +117,9 @@ def sweep(
             help="The same, upwards.",
             metavar="METRIC",
             autocompletion=candidates.axes,
-            rich_help_panel=options.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = "macs",
-    json: options.Json = False,
-    csv: options.Csv = False,
-    markdown: options.Markdown = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Write to a file, row by row; its ending may say the form.",
-            rich_help_panel=options.OUTPUT,
-        ),
-    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -188,7 +132,7 @@ def sweep(
         int,
         typer.Option(help="Trace so many models at a time.", min=1, rich_help_panel=RUN),
     ] = 1,
-    debug: options.Debug = False,
+    debug: Debug = False,
 ) -> None:
     """Profile many variants, row by row.
 
@@ -197,50 +141,58 @@ def sweep(
     Rows come as they are known. A G or P that does not fit a model is a row with the reason. So is
     a model that cannot be traced: the others go on, and the exit code is 1.
     """
-    from dualcost.kinds.kinds import KINDS
-    from dualcost.paper.sweep import paper_ways
-    from dualcost.search.sweep.rows import FAILED, Replacing
-    from dualcost.search.sweep.study import plan
-    from dualcost.units import span
+    from dualcost.search.sweep.rows import FAILED
 
-    form = form_of({"json": json, "csv": csv, "markdown": markdown}, output, resume)
-    rules = where if where is not None else ["default"]
-    if not models and (where or but or indivisible != "refuse" or bias != "keep"):
+    target = destination(out, resume)
+    if not models and (change.where or set(change.said) & {"--but", "--indivisible", "--bias"}):
         raise UsageError(
             "without a model the paper's networks are swept, each by the paper's rule",
             "name them, or leave --where, --but, --indivisible and --bias out",
         )
     if pareto and resume:
         raise UsageError("--resume needs all rows, --pareto keeps some", "leave one of them out")
+    latency = bool(prediction.latency)
     axes = _axis(x, latency), _axis(y, latency)
-    _check_plot(plot, shown=form == "table" or output is not None or resume is not None)
-    studies = plan(
-        models or (),
-        conv.split(",") if conv is not None else tuple(KINDS),
-        span(groups, "--G"),
-        span(parts, "--P") if parts is not None else (),
-        sizes=input or (),
-        batches=span(batch, "--batch") if batch is not None else (),
-        ways=[Replacing(rule, indivisible, bias, tuple(but or ())) for rule in rules],
-        convention=convention,
-        otherwise=paper_ways(),
-    )
+    _check_plot(plot, shown=target.form == Form.TABLE or target.path is not None)
+    studies = _studies(models or (), source, change)
     _check_names(models or ())
-    if not latency:
-        options.uncalibrated(calibration, any_machine, False, "add --latency")
-    learnt = options.calibrated(calibration, any_machine) if latency else None
-    stream = Stream(form, output, resume, axes if pareto else None, latency)
+    learnt = prediction.wanted()
+    stream = Stream(target, resume, axes if pareto else None, latency)
     rows = _stream(studies, stream, jobs, learnt)
     _draw(rows, plot, *axes)
     if any(row.status == FAILED for row in rows):
         raise typer.Exit(ExitCode.FAILED)
 
 
+def _studies(models: Sequence[str], source: Source, change: Change) -> tuple[Study, ...]:
+    """What is swept: models × inputs × batches × rules × kinds × numbers."""
+    from dualcost.kinds.kinds import KINDS
+    from dualcost.paper.sweep import paper_ways
+    from dualcost.search.sweep.rows import DOUBLING, Replacing
+    from dualcost.search.sweep.study import IMGSZ, plan
+    from dualcost.units import span
+
+    return plan(
+        models,
+        change.texts or tuple(KINDS),
+        change.numbers("G") or DOUBLING,
+        change.numbers("P"),
+        sizes=[*(source.input or ()), *([f"{IMGSZ}{source.imgsz}"] if source.sides else [])],
+        batches=span(source.batch, "--batch") if source.batch is not None else (),
+        ways=[
+            Replacing(rule, change.indivisible, change.bias, tuple(change.but or ()))
+            for rule in change.rules
+        ],
+        convention=source.convention,
+        otherwise=paper_ways(),
+    )
+
+
 def _axis(name: str, latency: bool) -> Metric:
     """A metric; refused, if no row will have it."""
     axis = metric(name, COMPARED, "axis of a sweep")
     if not axis.exact and not latency:
-        raise UsageError("latencies are not predicted", "add --latency")
+        raise UsageError("times are not predicted", "add --latency")
     return axis
 
 
@@ -261,10 +213,10 @@ def _check_plot(plot: str | None, shown: bool) -> None:
 def _check_names(models: list[str] | tuple[str, ...]) -> None:
     """Refuse a name that nothing has, before hours of work and not after them."""
     from dualcost.library import networks as library
+    from dualcost.rewrite.subject import Subject
 
-    for model in models:
-        if ":" not in model and not any(model in library.names(o) for o in library.ORIGINS):
-            library.load(model, announce=announce)
+    for text in models:
+        library.with_origin(Subject.parse(text, open=True).model)
 
 
 def _stream(
@@ -305,9 +257,6 @@ def _draw(rows: list[Swept], plot: str | None, x: Metric, y: Metric) -> None:
 
         deliver("\n" + as_text(lambda width: sweep_plot(costed, x, y, min(width, 100)), None), None)
     else:
-        from dualcost.render.figure import drawing, save
         from dualcost.render.sweep.figure import sweep_figure
 
-        with drawing():
-            save(sweep_figure(costed, x, y), Path(plot))
-        announce(f"wrote {plot}")
+        draw(lambda: sweep_figure(costed, x, y), Path(plot))

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from dualcost.cli import options
-from dualcost.cli.output import announce, deliver
+from dualcost.cli.options import Change, Debug, Forms, Model, Output, Source, Time, Without
+from dualcost.cli.output import Form, announce
 from dualcost.errors import ExitCode
-
-if TYPE_CHECKING:
-    from dualcost.nn.verify.verification import Verification
 
 EXAMPLES = (
     ("dualcost verify resnet50", "the network as it is, counted by others"),
@@ -21,6 +17,7 @@ EXAMPLES = (
     ("dualcost verify vit_b_16 --explain-diff fvcore", "why fvcore counts otherwise, op by op"),
     ("dualcost verify model.py:make --input 1x3x64x64 --json", "your own model, as JSON"),
 )
+BUILT = "the model is built again in another process, from its name and the shapes of its inputs"
 
 
 class Counter(StrEnum):
@@ -31,27 +28,24 @@ class Counter(StrEnum):
 
 
 def verify(
-    model: options.Model,
-    input: options.Input = None,
-    batch: options.Batch = None,
-    conv: options.Conv = None,
-    groups: options.Groups = None,
-    parts: options.Parts = None,
-    where: options.Where = "default",
-    but: options.But = None,
-    indivisible: options.Policy = "refuse",
-    bias: options.Bias = "keep",
-    plan: options.Plan = None,
+    model: Model,
+    source: Annotated[
+        Source,
+        Without(
+            inputs=BUILT,
+            rules=BUILT,
+            device=BUILT,
+            convention="each counter has its own, and is compared by it",
+        ),
+    ],
+    change: Change,
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
     explain_diff: Annotated[
         Counter | None,
         typer.Option(help="List this witness's count op by op, beside ours.", show_default=False),
     ] = None,
-    limit: Annotated[
-        float, typer.Option(help="Seconds that fvcore may take.", metavar="SECONDS", min=1.0)
-    ] = 300.0,
-    json: options.Json = False,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    time: Time = "300s",
+    debug: Debug = False,
 ) -> None:
     """Check a profile by independent counters.
 
@@ -59,32 +53,25 @@ def verify(
     is really converted first. The exit code is 1 if a difference remains that nothing explains.
     """
     from dualcost.costs.profile import profile as cost
-    from dualcost.library import networks as library
-    from dualcost.network.network import TensorSpec
+    from dualcost.units import parse_duration
 
-    asked = options.asked(conv, groups, parts, where, but, indivisible, bias, plan=plan)
-    specs = tuple(TensorSpec.parse(text) for text in input or ())
-    network = library.load(model, specs, batch, announce)
-    result = cost(network, asked)
+    source.checked()
+    target, limit_s = out.target, parse_duration(time)
+    subject = change.subject(model)
+    network = source.load(subject.model)
+    result = cost(network, subject.request)
     announce("building the model, and counting it with torch and fvcore")
     from dualcost.nn.verify import crosscheck, witnesses
     from dualcost.nn.verify.verification import Verification
-
-    said, numel = witnesses.witnesses(network, asked, limit)
-    checks = crosscheck.compare(result, network, said, numel)
-    verification = Verification(result, network, checks, tuple(said))
-    deliver(_written(verification, explain_diff, json, output), output)
-    if not verification.passed:
-        raise typer.Exit(ExitCode.FAILED)
-
-
-def _written(
-    verification: Verification, listed: Counter | None, json: bool, output: Path | None
-) -> str:
-    from dualcost.render.terminal import as_text
     from dualcost.render.verify import verification_json, verification_table
 
-    name = listed.value if listed else ""
-    if json:
-        return verification_json(verification, name)
-    return as_text(lambda width: verification_table(verification, name), output)
+    said, numel = witnesses.witnesses(network, subject.request, limit_s)
+    checks = crosscheck.compare(result, network, said, numel)
+    verification = Verification(result, network, checks, tuple(said))
+    name = explain_diff.value if explain_diff else ""
+    target.write(
+        table=lambda width: verification_table(verification, name),
+        json=lambda: verification_json(verification, name),
+    )
+    if not verification.passed:
+        raise typer.Exit(ExitCode.FAILED)

@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from dualcost.gate.check import Report
 
 FORMS = ("text", "json", "markdown", "junit", "github", "gitlab", "sarif")
+ENDINGS = {
+    ".txt": "text",
+    ".json": "json",
+    ".md": "markdown",
+    ".xml": "junit",
+    ".sarif": "sarif",
+}
 
 
 def written(report: Report, form: str, path: Path | None = None) -> str:

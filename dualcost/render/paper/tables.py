@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -25,7 +24,7 @@ from dualcost.paper.comparison import (
 )
 from dualcost.paper.tables import TITLES
 from dualcost.render.profile import markdown
-from dualcost.render.terminal import as_text, plain_table
+from dualcost.render.terminal import plain_table
 
 SCHEMA = 1
 STYLES = {DIFFERS: "yellow", DISAGREES: "bold red", QUOTED: "dim", FAILS: "yellow"}
@@ -146,11 +145,9 @@ def claims_sheet(judged: Sequence[JudgedClaim]) -> Sheet:
     )
 
 
-def sheets_text(sheets: Sequence[Sheet], form: str, output: Path | None) -> str:
-    """Sheets as "markdown", or for the terminal or the file that they go to."""
-    if form == "markdown":
-        return "\n".join(sheet_markdown(sheet) for sheet in sheets)
-    return as_text(lambda width: sheets_table(sheets), output)
+def sheets_markdown(sheets: Sequence[Sheet]) -> str:
+    """For pages."""
+    return "\n".join(sheet_markdown(sheet) for sheet in sheets)
 
 
 def sheets_table(sheets: Sequence[Sheet]) -> RenderableType:

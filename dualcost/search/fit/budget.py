@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from dualcost.costs.metrics import ADDED, METRICS, Whole, metric
 from dualcost.errors import UsageError
-from dualcost.search.constraint import Constraint, compatible
+from dualcost.search.constraint import Constraint, compatible, spelt_out
 from dualcost.units import duration, nanoseconds, parse_duration
 
 LATENCY = METRICS["latency"]
 NAMES = (*ADDED, LATENCY.name)
-_EQUALS = re.compile(r"\s*([A-Za-z-]+)\s*=\s*(.*)")
 _TIME_LIMIT = re.compile(r"\s*latency\s*(<=|≤)\s*(.*)")
 
 
@@ -43,8 +42,7 @@ def budget(text: str) -> Constraint:
             does not add up over layers.
         UnknownNameError: there is no such metric.
     """
-    bare = _EQUALS.fullmatch(text)
-    text = f"{bare[1]} <= {bare[2]}" if bare else text
+    text = spelt_out(text)
     time = _TIME_LIMIT.fullmatch(text)
     if time:
         seconds = parse_duration(time[2])

@@ -184,10 +184,10 @@ def _nothing(network: Network, rule: Rule, any_site: bool) -> UsageError:
     if any_site:
         return UsageError(
             f"none of the kinds, with none of the G or P, fits a site of {network.name}",
-            "name others by --kinds, --G and --P",
+            "name others by --conv, --G and --P",
         )
     blocks = sorted({block.kind for block in network.blocks})
-    hint = "another --where may; `dualcost profile … --explain` lists every site"
+    hint = "another --where may; `dualcost profile … --sites` lists every site"
     if blocks and not rule.wants_blocks:
         hint = f"this network has blocks: try --where {' or --where '.join(blocks)}"
     return UsageError(f"nothing in {network.name} matches “{rule}”", hint)

@@ -47,7 +47,7 @@ def offered(
     """
     chosen = [kind(name) for name in dict.fromkeys(kinds)]
     if not chosen:
-        raise UsageError("no kind is offered", "such as --kinds dual,group")
+        raise UsageError("no kind is offered", "such as --conv dual,group")
     widest = max((op.site.M for op in network.ops if op.site), default=1)
     usual = tuple(2**power for power in range(1, widest.bit_length()))
     given = {"G": G, "P": P, "": (1,)}

@@ -58,7 +58,8 @@ class Point:
 
     Attributes:
         model: its name as for `networks.load`.
-        size: the input, tensors joined by commas; "" for the one that is known for the model.
+        size: the input, tensors joined by commas, or imgsz=320x256; "" for the one that is known
+            for the model.
         batch: replaces the first number of the input; None leaves it.
         conv: the kind that replaces; "" for the network as it is.
         G: groups of group and dual.

@@ -22,7 +22,8 @@ from dualcost.rewrite.subject import Subject
 from dualcost.search.sweep.curve import Costing, Curve, as_it_is
 from dualcost.search.sweep.rows import DONE, DOUBLING, FAILED, UNFIT, Point, Replacing, Swept
 
-Load = Callable[[str, Sequence[TensorSpec], int | None], Network]
+Load = Callable[..., Network]
+IMGSZ = "imgsz="
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def plan(
         kinds: which kinds replace, or texts of requests.
         G: groups of group and dual.
         P: of het; () takes the values of G.
-        sizes: inputs, several tensors of one input joined by commas; (): the known one.
+        sizes: inputs, several tensors of one input joined by commas; or "imgsz=320x256" for the
+            known one with other images; (): the known one.
         batches: each replaces the first number of the input; (): as it is.
         ways: how sites are replaced.
         convention: what is counted.
@@ -150,11 +152,16 @@ def specs(size: str) -> tuple[TensorSpec, ...]:
     Raises:
         UsageError: a shape cannot be read.
     """
-    if not size:
+    if not size or _imgsz(size):
         return ()
     # without an x between numbers, commas join the numbers of one shape
     texts = size.split(",") if re.search(r"\d\s*[x×*]\s*\d", size) else [size]
     return tuple(TensorSpec.parse(text) for text in texts)
+
+
+def _imgsz(size: str) -> dict[str, str]:
+    """What `load` is told of an input that only says the size of images."""
+    return {"imgsz": size.removeprefix(IMGSZ)} if size.startswith(IMGSZ) else {}
 
 
 def run(
@@ -207,7 +214,7 @@ def swept(
     if study.own in done and all(point in done for point, *_ in study.points()):
         return
     try:
-        network = load(study.model, specs(study.size), study.batch)
+        network = load(study.model, specs(study.size), study.batch, **_imgsz(study.size))
     except DualcostError as error:
         yield Swept(study.own, FAILED, " ".join(error.message.split()))
         return

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dualcost.cli.output import announce, deliver
+from dualcost.cli.output import Target, announce
 from dualcost.cli.progress import watching
 from dualcost.errors import ExitCode, UsageError
 
@@ -15,42 +14,45 @@ if TYPE_CHECKING:
     from dualcost.lab.bench import Progress
     from dualcost.lab.measurement import Comparison
     from dualcost.lab.race import Variant
-    from dualcost.paper.latency import Backbone, Result, Start
+    from dualcost.paper.latency import Backbone, Start
 
-BUDGET = "30s"  # of measuring, for each variant of a network
+USUAL_TIME = "30s"  # of measuring, for each variant of a network
 
 
-def latency(
-    tables: Sequence[str], form: str, output: Path | None, budget: str, device: str
-) -> ExitCode:
-    """Measure, and write the result in a form: "table", "markdown", "csv" or "json".
+def latency(tables: Sequence[str], target: Target, time: str, device: str) -> ExitCode:
+    """Measure, and write the result.
 
     Args:
         tables: Roman numbers; none of them for all that print times.
-        form: how it is written.
-        output: the file; None for standard output.
-        budget: of measuring, for each variant of a network.
+        target: where the result goes.
+        time: of measuring, for each variant of a network.
         device: "cpu" or "cuda"; "" for what there is.
 
     Raises:
         DualcostError: a word does not fit, or nothing can be measured.
     """
-    from dualcost.files import check_writable
     from dualcost.paper.latency import INTERRUPTED, TIMED, backbones, measure
     from dualcost.units import parse_duration
 
     without = [number for number in tables if number not in TIMED]
     if without:
         raise UsageError(f"table {without[0]} prints no times", "table5, table6 or table7")
-    budget_s = parse_duration(budget)
-    if output is not None:
-        check_writable(output)
+    budget_s = parse_duration(time)
     asked = backbones(tables or TIMED)
     places = [device] if device else devices()
     pairs = len(places) * sum(len(backbone.entries) - 1 for backbone in asked)
     with watching(round(pairs * budget_s), "measuring") as bar:
         results = measure(asked, places, _start(budget_s, bar), announce)
-    deliver(_written(results, form, output), output)
+    from dualcost.render.paper import latency as render
+    from dualcost.render.paper.tables import sheets_markdown, sheets_table
+
+    sheets = render.latency_sheets(results)
+    target.write(
+        table=lambda width: sheets_table(sheets),
+        markdown=lambda: sheets_markdown(sheets),
+        json=lambda: render.latency_json(results),
+        csv=lambda: render.latency_csv(results),
+    )
     whole = len(results) == len(asked) * len(places)
     ended = results[-1].comparisons[-1].ended
     return ExitCode.OK if whole and ended != INTERRUPTED else ExitCode.INTERRUPTED
@@ -94,14 +96,3 @@ def _start(budget_s: float, bar: Bar) -> Start:
         return comparison
 
     return start
-
-
-def _written(results: Sequence[Result], form: str, output: Path | None) -> str:
-    from dualcost.render.paper import latency as render
-    from dualcost.render.paper.tables import sheets_text
-
-    if form == "json":
-        return render.latency_json(results)
-    if form == "csv":
-        return render.latency_csv(results)
-    return sheets_text(render.latency_sheets(results), form, output)
