@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import redirect_stderr
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.main import get_command
@@ -129,7 +129,9 @@ def run(arguments: list[str]) -> ExitCode:
         # the reader (head, less) has seen enough; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UsageError as error:
-        complain(*_usage(error))
+        from dualcost.cli.refusal import refusal
+
+        complain(*refusal(error, words))
         return ExitCode.USAGE
     except DualcostError as error:
         if debug:
@@ -161,16 +163,3 @@ def _complete() -> ExitCode:
         return ExitCode.FAILED
     sys.stdout.write(text)
     return ExitCode.OK if found else ExitCode.FAILED
-
-
-def _usage(error: Any) -> tuple[str, str]:
-    """Message and hint of what the parser of the command line refused."""
-    path = error.ctx.command_path if error.ctx else "dualcost"
-    hint = f"`{path} --help` shows what it takes"
-    close = getattr(error, "possibilities", None)
-    if close:
-        return (
-            f"there is no option {error.option_name}",
-            f"did you mean {' or '.join(close)}? {hint}",
-        )
-    return error.format_message().strip(), hint

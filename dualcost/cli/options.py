@@ -195,6 +195,20 @@ class Source:
 
         return sides(self.imgsz) if self.imgsz else None
 
+    @property
+    def said(self) -> list[str]:
+        """The options that stand on the command line."""
+        given = {
+            "--input": bool(self.input),
+            "--inputs": self.inputs is not None,
+            "--batch": self.batch is not None,
+            "--imgsz": self.imgsz is not None,
+            "--convention": self.convention != "torch",
+            "--rules": self.rules is not None,
+            "--device": bool(self.device),
+        }
+        return [option for option, present in given.items() if present]
+
     def checked(self) -> None:
         """Read all words, before any work.
 
@@ -224,15 +238,10 @@ class Source:
         """
         from dualcost.library import networks as library
 
-        for option, said in (
-            ("--inputs", self.inputs),
-            ("--rules", self.rules),
-            ("--device", self.device),
-        ):
-            if said:
-                raise UsageError(
-                    f"{option} stands beside sizes that are symbols", "say shapes with --input"
-                )
+        for option in {"--inputs", "--rules", "--device"}.intersection(self.said):
+            raise UsageError(
+                f"{option} stands beside sizes that are symbols", "say shapes with --input"
+            )
         return library.load_symbolic(
             model, self.specs, self.size, symbols, announce, imgsz=self.sides
         )

@@ -159,7 +159,7 @@ def test_exact_units_print_whole_numbers(command: Command) -> None:
 
 
 def test_an_explanation_names_the_term_that_refused_a_site(command: Command) -> None:
-    code, out, _ = command("profile", "resnet50", "--conv", "dual", "--G", "4", "--explain")
+    code, out, _ = command("profile", "resnet50", "--conv", "dual", "--G", "4", "--sites")
     assert code == ExitCode.OK
     lines = {line.split()[0]: line for line in out.splitlines() if line}
     assert "kernel>1 wanted, is 1×1" in lines["layer1.0.conv1"]
@@ -168,7 +168,7 @@ def test_an_explanation_names_the_term_that_refused_a_site(command: Command) -> 
 
 
 def test_an_explanation_also_says_where_a_divisor_does_not_fit(command: Command) -> None:
-    code, out, _ = command("profile", "resnet50", "--conv", "dual", "--G", "3", "--explain")
+    code, out, _ = command("profile", "resnet50", "--conv", "dual", "--G", "3", "--sites")
     assert code == ExitCode.OK
     assert "M=64 is not divisible by G=3" in out
 
@@ -210,7 +210,7 @@ class Broken(Small):
         (["profile", "resnet50", "--conv", "dual", "--G", "4", "--where", "kernal=3"],
          "'kernal'", "kernel"),
         (["profile", "resnet50", "--conv", "dual", "--G", "4", "--where", "kernel=9"],
-         "nothing in", "--explain"),
+         "nothing in", "--sites"),
         (["profile", "resnet50", "--conv", "dual", "--G", "4", "--indivisible", "ignore"],
          "'ignore'", "fallback:8"),
         (["profile", "resnet50", "--conv", "dual", "--G", "4", "--but", "G=8"], "'G=8'", "RULE"),
@@ -235,8 +235,8 @@ class Broken(Small):
         (["list", "resnt50"], "'resnt50'", "resnet50"),
         (["equations", "12"], "12", "--help"),
         (["equations", "--latex", "--json"], "--json and --format latex", "choose one"),
-        (["prfile"], "Did you mean 'profile'?", "dualcost --help"),
-        (["profile"], "argument", "--help"),
+        (["prfile"], "there is no command 'prfile'", "dualcost profile"),
+        (["profile"], "MODEL is missing", "dualcost profile resnet50"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip

@@ -218,7 +218,7 @@ def folder() -> dict[str, bytes]:
         (["--conv", "dual", "--G", "3", "--where", "kernel>0 path=grouped", "-o", "a.pt2"],
          "M=16 is not divisible by G=3", "--indivisible"),
         (["--conv", "dual", "--G", "4", "--where", "path=nothing", "-o", "a.pt2"],
-         "nothing in net.py:Net", "--explain"),
+         "nothing in net.py:Net", "--sites"),
         ([*DUAL, "--init", "cpoy", "-o", "a.pt2"], "'cpoy'", "--help"),
         ([*DUAL, "--weights", "none.pt", "-o", "a.pt2"], "no file none.pt", "torch.save"),
         ([*DUAL, "--weights", "cut.pt", "-o", "a.pt2"], "cut.pt is damaged", "torch.save"),

@@ -13,7 +13,7 @@ from dualcost.cli.meant import ALREADY, MODEL, meant_command, meant_option
 from dualcost.library import networks as library
 
 # Options that the table names, and that no command takes yet: what comes leaves this list.
-COMING = {"--imgsz", "--max", "--max-increase"}
+COMING: set[str] = set()
 NAMES = [name for origin in library.ORIGINS for name in library.names(origin)]
 
 

@@ -23,7 +23,7 @@ from support.imports import heavy_imports_of, running
         ("profile resnet50 --conv dual --G 4", 0),
         ("profile yolov3-voc --conv dual --G 4 --where stride-1 --format json", 0),
         ("profile mobilenet_v2 --conv het --P 2 --where separable --format csv", 0),
-        ("profile vgg16 --conv dsc --explain", 0),
+        ("profile vgg16 --conv dsc --sites", 0),
         ("list", 0),
         ("report resnt50", 2),
         ("report resnet50 --no-latency -o /dev/null", 0),
@@ -55,7 +55,7 @@ def test_a_heavy_import_would_be_noticed(module: str) -> None:
     [
         "equations 4",
         "formula resnet50 --conv dual",
-        "formula resnet50 --conv het --python",
+        "formula resnet50 --conv het --format python",
         "report resnet50 --conv dual --G 4 --no-latency -o /dev/null",
         "solve resnet50 macs<=3G params<=20M --conv dual",
     ],

@@ -416,7 +416,7 @@ def test_others_stand_beside_the_count_where_they_are_asked(command: Command) ->
 @pytest.mark.parametrize(
     ("words", "said", "hint"),
     [
-        ([], "Missing argument", "--help"),
+        ([], "MODEL is missing", "dualcost report resnet50"),
         (["resnt18"], "no model is called 'resnt18'", "did you mean resnet18"),
         (["resnet18", "--conv", "dul"], "no kind of convolution is called 'dul'", "dual"),
         (["resnet18", "--conv", "dual"], "dual needs G", "--G 4"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dualcost.cli import candidates
-from dualcost.cli.options import OUTPUT, Debug
+from dualcost.cli.options import OUTPUT, Change, Debug, Source, Without
 from dualcost.cli.output import announce, deliver
 from dualcost.errors import UnknownNameError, UsageError
 from dualcost.render.check import ENDINGS, FORMS, written
@@ -23,6 +23,10 @@ EXAMPLES = (
     ("dualcost check", "every model against its budgets"),
     ("dualcost check --frozen", "and fail if the lock is out of date"),
     ("dualcost check --baseline git:main", "against the main branch"),
+    (
+        "dualcost check resnet50+dual:4 --max macs=3G --max params=20M",
+        "a model and its limits, without a configuration",
+    ),
     (
         "dualcost check --format text --format github -o cost.json -o cost.md",
         "in several forms at once",
@@ -84,15 +88,45 @@ def known_form(name: str) -> str:
 
 
 def check(
+    source: Annotated[
+        Source,
+        Without(
+            batch="say the shapes with --input: a budget is for one input",
+            imgsz="say the shapes with --input: a budget is for one input",
+            device="a check runs where there may be no other device",
+        ),
+    ],
+    change: Change,
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Only these models of the configuration.",
-            metavar="NAME...",
+            help="Only these models of the configuration; with --max, any models as of `profile`.",
+            metavar="[MODEL]...",
             autocompletion=candidates.configured,
         ),
     ] = None,
     config: ConfigFile = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max",
+            help="A limit of the models that are named, instead of a configuration: macs=3G, or "
+            "“reduction.params >= 25 %”. May be repeated.",
+            metavar="LIMIT",
+            rich_help_panel=WHAT,
+            show_default=False,
+        ),
+    ] = None,
+    growth: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max-increase",
+            help="How much more than in the baseline they may have: macs=1%, params=0.",
+            metavar="GROWTH",
+            rich_help_panel=WHAT,
+            show_default=False,
+        ),
+    ] = None,
     baseline: Annotated[
         str,
         typer.Option(
@@ -151,7 +185,7 @@ def check(
     for one in copies:
         if one.path:
             check_writable(one.path)
-    asked = configuration(config).only(tuple(models or ()))
+    asked = _asked(models or [], config, source, change, limits or [], growth or [], baseline)
     report = inspection.check(
         asked,
         before.read(asked, baseline, announce, jobs),
@@ -166,6 +200,38 @@ def check(
         if one.form == "github":
             _summarise(report)
     raise typer.Exit(report.exit_code)
+
+
+def _asked(
+    models: list[str],
+    config: Path | None,
+    source: Source,
+    change: Change,
+    limits: list[str],
+    growth: list[str],
+    baseline: str,
+) -> Config:
+    """What is checked: models that are named here with their limits, or those of a configuration.
+
+    Raises:
+        UsageError: words of both stand beside each other, or one does not fit.
+    """
+    if limits or growth:
+        from dualcost.gate.terms import stated
+
+        if config:
+            raise UsageError("--config names the limits, and --max does too", "leave one out")
+        if not models:
+            raise UsageError("--max is said of no model", "name one, such as resnet50")
+        subjects = [change.subject(model) for model in models]
+        return stated(
+            subjects, limits, growth, baseline,
+            inputs=source.specs, example=source.inputs or "", rules=source.rules or "",
+            convention=source.convention,
+        )  # fmt: skip
+    for option in (*change.said, *source.said):
+        raise UsageError(f"{option} is about models that are named", "add --max macs=3G")
+    return configuration(config).only(tuple(models))
 
 
 def _copies(forms: list[str], files: list[str]) -> list[Copy]:
