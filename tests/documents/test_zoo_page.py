@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import chromium
+from support.browser import chromium, opener
 from zoo import PAGE, Result, rows, summary
 
 from dualcost.library import networks as library
@@ -25,12 +25,17 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def new_page(browser: Browser) -> Callable[..., Page]:
+    return opener(browser)
+
+
 @pytest.fixture
-def page(browser: Browser, site: Path) -> Iterator[Page]:
+def page(new_page: Callable[..., Page], site: Path) -> Iterator[Page]:
     """The page; in the end nothing was said on the console, and nothing came from elsewhere."""
     said: list[str] = []
     fetched: list[str] = []
-    view = browser.new_page(viewport={"width": 1280, "height": 900})
+    view = new_page(viewport={"width": 1280, "height": 900})
     view.on("console", lambda message: said.append(message.text))
     view.on("pageerror", lambda error: said.append(str(error)))
     view.on("request", lambda request: fetched.append(request.url))

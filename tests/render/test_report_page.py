@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
-from support.browser import chromium
+from playwright.sync_api import Page
+from support.browser import chromium, opener
 from support.calibrations import linear_calibration
 
 from dualcost.cli import run
@@ -21,10 +21,13 @@ PRODUCTS = ("convolution", "linear", "matmul")
 Record = dict[str, Any]
 
 
+Opened = Callable[..., Page]
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
+def new_page() -> Iterator[Opened]:
+    with chromium() as browser:
+        yield opener(browser)
 
 
 @pytest.fixture(scope="module")
@@ -47,20 +50,16 @@ def profile(folder: Path) -> Any:
     return json.loads((folder / "profile.json").read_text())
 
 
-Opened = Callable[..., Page]
-
-
 @pytest.fixture
-def opened(browser: Browser, folder: Path) -> Iterator[Opened]:
+def opened(new_page: Opened, folder: Path) -> Iterator[Opened]:
     """Open a page; in the end nothing was said on the console and nothing else was asked for."""
     said: list[str] = []
     asked: list[str] = []
-    contexts = []
+    pages = []
 
     def call(name: str = "page.html", **words: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **words})
-        contexts.append(context)
-        page = context.new_page()
+        page = new_page(**{"viewport": {"width": 1280, "height": 900}, **words})
+        pages.append(page)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
@@ -68,11 +67,11 @@ def opened(browser: Browser, folder: Path) -> Iterator[Opened]:
         return page
 
     yield call
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert said == []
     assert all(url.startswith("file:") and url.endswith(".html") for url in asked), asked
-    assert len(asked) == len(contexts)
+    assert len(asked) == len(pages)
 
 
 def rows(page: Page) -> list[Record]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VARIABLE = "DUALCOST_CHROMIUM"
@@ -34,6 +36,24 @@ def executable() -> str:
             f"apt-get install chromium), or name its file in {VARIABLE}"
         )
     return found
+
+
+def opener(browser: Browser) -> Callable[..., Page]:
+    """What opens a page, by the options of its context.
+
+    Contexts are kept, each with a page that stays open: or every page would start a process, which
+    takes longer than most tests.
+    """
+    contexts: dict[str, BrowserContext] = {}
+
+    def opened(**options: Any) -> Page:
+        key = json.dumps(options, sort_keys=True)
+        if key not in contexts:
+            contexts[key] = browser.new_context(**options)
+            contexts[key].new_page()
+        return contexts[key].new_page()
+
+    return opened
 
 
 @contextmanager
