@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 
 from rooms import rooms
 
@@ -17,6 +18,7 @@ from dualcost.costs.metrics import COMPARED, EXACT, KEPT, METRICS
 from dualcost.kinds.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
 from dualcost.kinds.kinds import KINDS
 from dualcost.render.equations import equations_latex
+from dualcost.render.glossary import GLOSSARY
 from dualcost.render.manual.page import Panel
 from dualcost.render.profile.markdown import table
 from dualcost.search.fit.budget import NAMES
@@ -46,6 +48,12 @@ Nothing is computed with them: they are what the recipes of the kinds are held a
 the tests. `dualcost equations` prints them in a terminal, `--format latex` for a document.
 
 ## Symbols
+"""
+GLOSSARY_HEAD = """\
+# Glossary
+
+Tables, reports and messages use these words. Written by `python scripts/reference.py` from
+`dualcost/render/glossary.py`; every page of `dualcost report` has them too.
 """
 
 
@@ -153,9 +161,18 @@ def _with(name: str, mark: str, shown: str) -> str:
     return f"{before}<!-- {mark} -->\n\n{shown}\n\n<!-- /{mark} -->{after}"
 
 
+def glossary_page() -> str:
+    """Each word with what it means, in the order of the alphabet."""
+    parts = [GLOSSARY_HEAD]
+    for word in GLOSSARY:
+        parts += [f"## {word.name}", "\n".join(wrap(_words(word.about), 100))]
+    return _joined(parts)
+
+
 PAGES = {
     "reference/commands.md": commands_page,
     "paper/equations.md": equations_page,
+    "reference/glossary.md": glossary_page,
     HOUSE: house_page,
     COUNTING: counting_page,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 from dualcost.costs.profile import NEVER_RUN, Profile, profile
@@ -16,6 +17,15 @@ from dualcost.rewrite.request import Request
 from dualcost.views.roofline import Roofline, roofline
 from dualcost.views.substitution import Substitution, substitutions
 from dualcost.views.tree import Branch, frontier, module_tree
+
+
+class Counting(Enum):
+    """What a convention does with a group of ops."""
+
+    COUNTED = "counted"
+    BESIDES = "besides"  # it counts other operations of theirs
+    LEFT_OUT = "left out"  # they have MACs, which it does not count
+    NO_MACS = "no MACs"
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class Ran:
     times: int
     macs_before: int
     macs_after: int
-    counted: str
+    counted: Counting
     unknown: bool
 
 
@@ -114,11 +124,14 @@ def ran(network: Network, profile: Profile) -> tuple[Ran, ...]:
         if not ops:
             continue
         flops = sum(row.before.flops + row.after.flops for row in rows)
-        counts = group in profile.convention.groups
-        left_out = any(op.macs for op in network.ops if op.group == group)
-        word = "counted" if counts else "left out" if left_out else "no MACs"
-        if flops and not counts:
-            word = "counted besides MACs"
+        if group in profile.convention.groups:
+            counted = Counting.COUNTED
+        elif flops:
+            counted = Counting.BESIDES
+        elif any(op.macs for op in network.ops if op.group == group):
+            counted = Counting.LEFT_OUT
+        else:
+            counted = Counting.NO_MACS
         found.append(
             Ran(
                 group=group,
@@ -126,7 +139,7 @@ def ran(network: Network, profile: Profile) -> tuple[Ran, ...]:
                 times=0 if group == NEVER_RUN else ops.total(),
                 macs_before=sum(row.before.macs for row in rows),
                 macs_after=sum(row.after.macs for row in rows),
-                counted=word,
+                counted=counted,
                 unknown=group == UNKNOWN,
             )
         )

@@ -27,6 +27,7 @@ from dualcost.latency import calibration as calibrations
 from dualcost.library import networks as library
 from dualcost.network.cost import CONVENTIONS, Cost
 from dualcost.network.network import GROUPS, UNKNOWN, Network
+from dualcost.render.glossary import GLOSSARY
 from dualcost.render.html.equations import worked
 from dualcost.render.html.layers import label
 from dualcost.render.html.page import network_page
@@ -34,7 +35,7 @@ from dualcost.render.html.summary import bars
 from dualcost.render.html.template import SCRIPTS
 from dualcost.rewrite.request import Request
 from dualcost.views.listing import MORE
-from dualcost.views.report import report
+from dualcost.views.report import Counting, report
 from dualcost.views.substitution import substitutions
 from dualcost.views.tree import Branch, frontier, module_tree
 
@@ -224,12 +225,12 @@ def test_what_ran_is_all_that_ran_and_says_what_became_of_it() -> None:
     loaded = library.load("vit_b_16")
     by_group = {one.group: one for one in report(loaded).ran}
     assert sum(one.times for one in by_group.values()) == len(loaded.ops)
-    assert by_group["matmul"].counted == "counted"
+    assert by_group["matmul"].counted is Counting.COUNTED
     paper = {one.group: one for one in report(loaded, convention=CONVENTIONS["paper"]).ran}
-    assert paper["matmul"].counted == "left out"
+    assert paper["matmul"].counted is Counting.LEFT_OUT
     every = {one.group: one for one in report(loaded, convention=CONVENTIONS["all"]).ran}
-    assert every["norm"].counted == "counted besides MACs"
-    assert by_group["norm"].counted == by_group["free"].counted == "no MACs"
+    assert every["norm"].counted is Counting.BESIDES
+    assert by_group["norm"].counted is by_group["free"].counted is Counting.NO_MACS
 
 
 def test_an_unknown_op_makes_a_lower_bound_that_is_said() -> None:
@@ -470,3 +471,17 @@ def test_blocks_that_are_replaced_stand_in_their_module() -> None:
     assert [twig.name for twig in names["b"].twigs] == [
         "expand", "norm1", "depth", "norm2", "project", "norm3"
     ]  # fmt: skip
+
+
+def test_a_page_says_what_its_words_mean_and_each_column_which_side_it_is_of(
+    command: Command,
+) -> None:
+    assert command("report", "resnet18", "--conv", "dual", "--G", "4", "--no-latency")[0] == 0
+    page = Path("resnet18-dual-G4.html").read_text()
+    anchors = re.findall(r'<dt id="word-([a-z-]+)">', page)
+    assert anchors == sorted(anchors)
+    assert len({*anchors}) == len(GLOSSARY) == 12
+    assert page.count('href="#words"') == 2  # in the contents, and above the table of layers
+    titles = re.findall(r'<button type="button" title="[^"]*">([^<]*)</button></th>', page)
+    assert [one for one in titles if "MACs" in one] == ["MACs before", "MACs after", "of MACs"]
+    assert [one for one in titles if "params" in one] == ["params before", "params after"]

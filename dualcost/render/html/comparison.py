@@ -20,7 +20,12 @@ from dualcost.views.side import OF_NETWORKS, Layer
 
 SHOWN = (METRICS["macs"], METRICS["params"], METRICS["traffic"])
 FILTERS = (("", "all lines"), ("d", "what differs"), ("l", "layers that multiply"))
-SECTIONS = (("summary", "Summary"), ("layers", "Layers"), ("made", "How it was made"))
+SECTIONS = (
+    ("summary", "Summary"),
+    ("layers", "Layers"),
+    ("made", "How it was made"),
+    ("words", "Words"),
+)
 
 
 def comparison_page(alignment: Alignment, command: str) -> str:

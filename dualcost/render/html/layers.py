@@ -20,6 +20,7 @@ from dualcost.views.tree import Branch
 
 # What the tables of a terminal say of a row, by the title of their column.
 TEXTS = {column.title: column.text for column in COLUMNS}
+METRIC_KEYS = {metric.key for metric in METRICS.values()}
 HUES = (CONVOLUTION, LINEAR, MATMUL, NORM, UNKNOWN)
 FILTERS = (
     ("", "all layers"),
@@ -42,7 +43,7 @@ def layers_table(report: Report) -> Table:
             Line(cells, levels[index], parent, hue(branch), _tags(branch.row), not branch.leaf)
         )
     return Table(
-        headings=[column.heading for column in shown],
+        headings=[_heading_of(column, profile) for column in shown],
         lines=lines,
         last=Line([_total(report, column) for column in shown]),
         filters=FILTERS if profile.rewrite else FILTERS[:-1],
@@ -150,6 +151,14 @@ def _heading(metric: Metric) -> Heading:
     return Heading(metric.key, metric.title, metric.about)
 
 
+def _heading_of(column: Column, profile: Profile) -> Heading:
+    """Its heading; where the page has both sides of a rewrite, it says which this is."""
+    heading = column.heading
+    both = any(one.heading.key == f"{heading.key}_before" for one in LAYER_COLUMNS)
+    after = profile.rewrite is not None and (both or heading.key in METRIC_KEYS)
+    return replace(heading, title=f"{heading.title} after") if after else heading
+
+
 def _share(profile: Profile, branch: Branch) -> Cell:
     value = ratio(branch.row.after.macs, profile.after.macs) or 0.0
     return Cell(units.percent(value) if value else "", value, share=100 * value)
@@ -195,7 +204,7 @@ LAYER_COLUMNS: tuple[Column, ...] = (
         _rewritten,
     ),
     Column(_heading(METRICS["macs"]), _after(METRICS["macs"])),
-    Column(Heading("share", "share", "of all MACs"), _share),
+    Column(Heading("share", "of MACs", "its share of all MACs"), _share),
     Column(
         Heading("ratio", "ratio", "what is left of its MACs, or else of its parameters"),
         _ratio,

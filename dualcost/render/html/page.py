@@ -18,7 +18,7 @@ from dualcost.render.profile import heading
 from dualcost.render.roofline.table import peaks
 from dualcost.render.verify import NAMES, conclusion
 from dualcost.version import __version__
-from dualcost.views.report import Report
+from dualcost.views.report import Counting, Report
 
 SECTIONS = (
     ("summary", "Summary"),
@@ -30,7 +30,16 @@ SECTIONS = (
     ("verified", "Cross-check"),
     ("counted", "What was counted"),
     ("made", "How it was made"),
+    ("words", "Words"),
 )
+
+
+COUNTED = {
+    Counting.COUNTED: "counted",
+    Counting.BESIDES: "counted besides MACs",
+    Counting.LEFT_OUT: "left out",
+    Counting.NO_MACS: "no MACs",
+}
 
 
 def network_page(
@@ -84,6 +93,7 @@ def network_page(
         handled=[f"handled: {line}" for line in heading.handled(profile)],
         facts=[fact for fact in facts if fact[0] not in apart],
         ran=report.ran,
+        counted=COUNTED,
         notes=[f"{label}: {text}" for label, text in heading.not_counted(profile)],
         command=command,
         environment=[fact for fact in facts if fact[0] in (*versions, "machine")] + _memory(report),

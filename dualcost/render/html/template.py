@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dualcost.kinds.kinds import KINDS, STANDARD
+from dualcost.render.glossary import GLOSSARY
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -16,7 +17,10 @@ COLOURED = {name: kind for name, kind in KINDS.items() if kind is not STANDARD}
 
 
 def rendered(template: str, **facts: Any) -> str:
-    """A page: the template with facts, all of which are escaped; the style and scripts are ours."""
+    """A page: the template with facts, all of which are escaped; the style and scripts are ours.
+
+    Every page ends with the glossary.
+    """
     from markupsafe import Markup
 
     kinds = COLOURED.values()
@@ -26,7 +30,7 @@ def rendered(template: str, **facts: Any) -> str:
     # the files are part of dualcost, and a test holds that they close no element
     scripts = [Markup(_asset(name)) for name in SCRIPTS]
     page = _environment().get_template(template)
-    return page.render(style=Markup(style), scripts=scripts, **facts)
+    return page.render(style=Markup(style), scripts=scripts, glossary=GLOSSARY, **facts)
 
 
 @cache
