@@ -192,7 +192,7 @@ INPUT = "1x3x8x8"
         (("resnet18", *DUAL, "--convention", "paper"),
          "fit resnet18 --budget macs=744M --convention paper"),
         (("resnet18", "--conv", "het", "--P", "2", "--where", "stride-1"),
-         "fit resnet18 --budget macs=1.15G --kinds het --where stride-1"),
+         "fit resnet18 --budget macs=1.15G --conv het --where stride-1"),
         (("zoo:vgg16a-cifar10", *DUAL, "--indivisible", "keep"),
          "verify zoo:vgg16a-cifar10 --conv dual --G 4 --indivisible keep"),
     ],
