@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from importlib import import_module
+from inspect import isfunction
 from itertools import groupby
 from pathlib import Path
 from textwrap import wrap
 
 from rooms import rooms
 
+from dualcost.cli import COMMANDS
+from dualcost.cli.options import Change, Output, Source
 from dualcost.cli.pages import EXIT_CODES, pages
+from dualcost.cli.record import records
 from dualcost.costs.metrics import COMPARED, EXACT, KEPT, METRICS
 from dualcost.kinds.equations import COST_OF_KIND, EQUATIONS, SYMBOLS, Equation
 from dualcost.kinds.kinds import KINDS
@@ -37,6 +42,14 @@ Every command takes `--debug`, which shows the traceback of an error, and `--hel
 standard output, messages and progress to standard error. [Exit codes](output.md#exit-codes) are the
 same for all:
 """
+MATRIX_HEAD = """\
+Every command about networks takes a model with its rewrite (`MODEL+dual:G=4@RULE`), the options of
+[profile](#profile) that say its input, what is counted and what is replaced, and `--format`,
+`--json` and `-o`. These are left out:
+"""
+SHARED = (Source, Change, Output)
+# a record that a command about networks lacks, with the reason for each of its options
+ABSENT: dict[str, dict[str, str]] = {"check": {}}  # it has those of several files at once
 EQUATIONS_HEAD = """\
 # The paper's equations
 
@@ -69,7 +82,28 @@ def commands_page() -> str:
         if page.examples:
             shown = (f"# {about}\n{command}" for command, about in page.examples)
             parts.append(_block("sh", "\n".join(shown)))
+    parts += ["## Which options a command takes", MATRIX_HEAD, _matrix()]
     return _joined(parts)
+
+
+def _matrix() -> str:
+    """Each shared option that some command about networks does not take, and why."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, (function, _) in COMMANDS.items():
+        command = getattr(import_module(f"dualcost.cli.commands.{name}"), function)
+        taken = records(command) if isfunction(command) else {}
+        if Source not in taken:
+            continue
+        for record in SHARED:
+            told = taken.get(record)
+            left = getattr(told, "reasons", {}) if record in taken else ABSENT[name]
+            for field, reason in left.items():
+                rows.setdefault((f"--{field.replace('_', '-')}", reason), []).append(name)
+    cells = [
+        (f"`{option}`", ", ".join(names), _words(reason))
+        for (option, reason), names in sorted(rows.items())
+    ]
+    return table(("option", "not taken by", "because"), cells, (False,) * 3)
 
 
 def _panel(panel: Panel) -> str:

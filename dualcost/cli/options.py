@@ -67,6 +67,20 @@ class Forms:
         return Annotated[kind, option]
 
 
+class Metrics:
+    """What limits may be on, for their help."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+
+    def declared(self, name: str, hint: Any) -> Any:
+        """The declaration of a field, with the metrics in its help."""
+        kind, option = get_args(hint)
+        option = copy(option)
+        option.help = option.help.format(metrics=one_of(self.names))
+        return Annotated[kind, option]
+
+
 MODEL_FORMS = (
     "resnet50, torchvision:NAME, zoo:NAME, timm:NAME, path/to/file.py:factory, "
     "package.module:factory, or an exported model.pt2"
@@ -338,6 +352,17 @@ class Change:
         return tuple(self.where or ("default",))
 
     @property
+    def rule(self) -> str:
+        """The one rule that --where says, or the usual one.
+
+        Raises:
+            UsageError: it says several.
+        """
+        if len(self.rules) > 1:
+            raise UsageError("several rules are said, and this takes one", "join their terms")
+        return self.rules[0]
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """The kinds or requests that --conv says, one by one."""
         from dualcost.rewrite.request import variants
@@ -411,12 +436,10 @@ class Change:
         Raises:
             UsageError: one is said several times.
         """
-        if len(self.rules) > 1:
-            raise UsageError("several rules are said, and this takes one", "join their terms")
         return {
             "G": _single(self.groups, "--G"),
             "P": _single(self.parts, "--P"),
-            "where": self.rules[0],
+            "where": self.rule,
             "indivisible": self.indivisible,
             "bias": self.bias,
             "but": self.but or (),
@@ -475,6 +498,34 @@ class Change:
         if not requests and all(one.request is None for one in found):
             self._check_unsaid()
         return found
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a network may cost, as constraints or as budgets: both say the same."""
+
+    constraints: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Limits such as “params <= 20M”, by <=, <, >= or >, on {metrics}.",
+            metavar="[LIMIT]...",
+            show_default=False,
+        ),
+    ] = None
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The same as a limit: params=20M is “params <= 20M”. May be repeated.",
+            metavar="BUDGET",
+            show_default=False,
+        ),
+    ] = None
+    told: Metrics | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """All of them."""
+        return [*(self.constraints or ()), *(self.budget or ())]
 
 
 @dataclass(frozen=True)

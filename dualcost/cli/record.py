@@ -1,8 +1,8 @@
 """Options as records: a command takes `change: Change`, the command line each of its fields.
 
-A record is a frozen dataclass whose annotated fields are declarations of typer. What an annotation
-of a command's parameter adds, as in `Annotated[Output, Forms(TABLE, JSON)]`, its record is told
-about: `told` makes the record's declarations for this command, and is a field of the record.
+A record is a frozen dataclass whose annotated fields are declarations of typer. What the annotation
+of a parameter adds, as in `Annotated[Output, Forms(Form.TABLE, Form.JSON)]`, changes the record's
+declarations for this command (`declared`), and is kept in its field `told`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,17 @@ from functools import wraps
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 
+def records(command: Callable[..., Any]) -> dict[type, Any]:
+    """The records that a command takes, each with what its annotation tells it (None: nothing)."""
+    hints = get_type_hints(command, include_extras=True)
+    found = (_record(hint) for hint in hints.values())
+    return {kind: told for kind, told in found if kind is not None}
+
+
 def flat(command: Callable[..., Any]) -> Callable[..., Any]:
     """The command with a parameter for each field of the records that it takes."""
     hints = get_type_hints(command, include_extras=True)
-    records: dict[str, tuple[type, Any]] = {}
+    taken: dict[str, tuple[type, Any]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
         hint = hints[parameter.name]
@@ -25,20 +32,18 @@ def flat(command: Callable[..., Any]) -> Callable[..., Any]:
         if kind is None:
             parameters.append(parameter.replace(annotation=hint))
         else:
-            records[parameter.name] = kind, told
+            taken[parameter.name] = kind, told
             parameters += _parameters(kind, told)
 
     @wraps(command)
     def taking_fields(**values: Any) -> Any:
-        for name, (kind, told) in records.items():
+        for name, (kind, told) in taken.items():
             own = {p.name: values.pop(p.name) for p in _parameters(kind, told)}
             values[name] = kind(**own, **({} if told is None else {"told": told}))
         return command(**values)
 
     # what has a default may stand before what has none: typer calls by name
-    required = inspect.Parameter.empty
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    assert all(p.default is required or p.name for p in keyword)
     taking_fields.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
     taking_fields.__annotations__ = {p.name: p.annotation for p in parameters}
     return taking_fields

@@ -248,7 +248,7 @@ def test_latex_and_python_are_written_to_files(command: Command, tmp_path: Path)
         (["resnet50", "--knee", "5"], "'5' is not a percentage", "5%"),
         (["resnet50", "--knee", "0%"], "0% has no meaning", "more than 0%"),
         (["resnet50", "--latex", "--json"], "exclude each other", "choose one"),
-        (["resnet50", "--conv", "dual", "--where", "M=7"], "nothing in", "--explain"),
+        (["resnet50", "--conv", "dual", "--where", "M=7"], "nothing in", "--sites"),
     ],
 )
 def test_bad_input_ends_in_one_message_with_a_hint(

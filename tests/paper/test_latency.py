@@ -241,7 +241,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_small_networks_are_really_raced(command: Command, tmp_path: Path) -> None:
-    words = ("--budget", "1s", "--device", "cpu", "--json", "-o", "found.json")
+    words = ("--time", "1s", "--device", "cpu", "--json", "-o", "found.json")
     code, out, err = command("paper", "latency", "VI", *words)
     assert (code, out) == (ExitCode.OK, "")
     assert "dualcost: MobileNetV1, cpu: 6 models in turn, at most 5.000 s" in err
@@ -281,7 +281,7 @@ def two_networks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Race]]:
 def test_ctrl_c_prints_what_is_done_and_says_so_in_its_exit_code(
     command: Command, two_networks: list[Race]
 ) -> None:
-    code, out, _ = command("paper", "latency", "--budget", "3s", "--device", "cpu", "VI")
+    code, out, _ = command("paper", "latency", "--time", "3s", "--device", "cpu", "VI")
     assert code == ExitCode.INTERRUPTED
     assert "times over that of MobileNetV2" in out
     assert "interrupted" in out
@@ -301,9 +301,9 @@ def test_ctrl_c_prints_what_is_done_and_says_so_in_its_exit_code(
     [
         (("latency", "I"), "table I prints no times", "table5"),
         (("latency", "table8"), "'table8'", "table5"),
-        (("latency", "--budget", "never"), "'never' is not a time", "60s"),
-        (("V", "--budget", "3s"), "--budget and --device say how latency", "latency"),
-        (("latency", "--json", "--csv"), "--json and --csv", "choose one"),
+        (("latency", "--time", "never"), "'never' is not a time", "60s"),
+        (("V", "--time", "3s"), "--time and --device say how latency", "latency"),
+        (("latency", "--json", "--csv"), "--json and --format csv", "choose one"),
         (("latency", "-o", "missing/found.json"), "cannot write missing/found.json", "folder"),
     ],
 )

@@ -253,7 +253,7 @@ def test_claims_have_three_forms(command: Command) -> None:
     ("arguments", "message", "hint"),
     [
         (["paper", "table8"], "'table8'", "table1"),
-        (["paper", "--json", "--csv"], "--json and --csv", "choose one"),
+        (["paper", "--json", "--csv"], "--json and --format csv", "choose one"),
         (["paper", "claims", "V"], "claims are about all tables", "leave"),
         (["paper", "plot", "V", "-o", "missing"], "cannot write missing/table5.png", "folder"),
         (["draw", "--conv", "duel"], "'duel'", "dual"),
@@ -261,7 +261,7 @@ def test_claims_have_three_forms(command: Command) -> None:
         (["draw", "--conv", "dual", "--G", "3"], "M=8 is not divisible by G=3", "choose"),
         (["draw", "--conv", "standard", "--M", "1000"], "M=1000", "128"),
         (["draw", "--conv", "standard", "-o", "a.gif"], "a.gif", ".png"),
-        (["draw"], "--conv", "--help"),
+        (["draw"], "--conv", "dualcost draw --conv dual"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -222,7 +222,7 @@ def test_a_profile_by_a_plan_is_that_of_its_words(command: Command, written: str
 
 
 def test_an_explanation_tells_what_a_plan_does(command: Command, written: str) -> None:
-    _, out, _ = command("profile", "resnet18", "--plan", written, "--explain")
+    _, out, _ = command("profile", "resnet18", "--plan", written, "--sites")
     assert "het P=4 by “path=layer2.*: het P=4”" in out
 
 

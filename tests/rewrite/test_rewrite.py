@@ -138,7 +138,7 @@ def test_a_rule_that_matches_nothing_is_refused_with_a_way_on() -> None:
     with pytest.raises(UsageError) as refused:
         found.checked()
     assert refused.value.message == "nothing in hand-made matches “kernel=5”"
-    assert refused.value.hint == "--explain lists every site and the term that refused it"
+    assert refused.value.hint == "--sites lists every site and the term that refused it"
 
 
 def test_where_the_default_rule_refuses_what_a_rule_names_the_hint_says_how_to_take_it() -> None:
@@ -161,7 +161,7 @@ def test_where_nothing_matches_a_network_with_blocks_its_blocks_are_named() -> N
     with pytest.raises(UsageError) as refused:
         rewrite(with_blocks, asked()).checked()
     assert refused.value.hint == (
-        "--explain lists every site and the term that refused it; this network has blocks: "
+        "--sites lists every site and the term that refused it; this network has blocks: "
         "try --where inverted-residual or --where separable"
     )
     with pytest.raises(UsageError) as refused:

@@ -65,6 +65,18 @@ def test_what_is_picked_is_the_least_of_all_picks(program: Program) -> None:
 
 @quickly
 @given(programs(largest=10**14))
+@example(  # two of the second option, and not one of each first
+    Program(
+        [
+            [(0, 0, 0, 0), (1, 0, 0, 990099)],
+            [(2, 0, 0, 1), (0, 0, 0, 0)],
+            [(0, 0, 0, 0), (0, 0, 0, 0)],
+            [(0, 0, 0, 0), (1, 0, 0, 990099)],
+        ],
+        (Limit(2, high=0), Limit(3, low=990100)),
+        (0, 1),
+    )
+)
 def test_what_floating_point_cannot_tell_apart_is_within_its_limits_all_the_same(
     program: Program,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from dualcost.lab.bench import Progress, Watcher
+    from dualcost.lab.race import Conditions
 
 EXAMPLES = (
     ("dualcost bench resnet50 --conv dual:4", "how much faster dual convolutions are here"),
@@ -64,6 +66,56 @@ class Het(StrEnum):
     GROUPED, BRANCHES = HET.implementations
 
 
+@dataclass(frozen=True)
+class Running:
+    """How models run, and when it ends."""
+
+    het: Annotated[
+        list[Het] | None,
+        typer.Option(
+            help="How het runs: grouped (default), or branches that slice the input; "
+            "may be repeated.",
+            rich_help_panel=REWRITE,
+            show_default=False,
+        ),
+    ] = None
+    device: Annotated[Device, typer.Option(help="Where they run.", rich_help_panel=HOW)] = (
+        Device.CPU
+    )
+    threads: Annotated[
+        int, typer.Option(help="Threads of torch, each on a core.", min=1, rich_help_panel=HOW)
+    ] = 1
+    dtype: Annotated[Dtype, typer.Option(help="Of weights and inputs.", rich_help_panel=HOW)] = (
+        Dtype.FLOAT32
+    )
+    channels_last: Annotated[
+        bool,
+        typer.Option("--channels-last", help="In this memory format.", rich_help_panel=HOW),
+    ] = False
+    compile: Annotated[
+        bool, typer.Option("--compile", help="With torch.compile.", rich_help_panel=HOW)
+    ] = False
+    target: Annotated[
+        str,
+        typer.Option(
+            help="End when the ratios of two halves of the rounds differ by less.",
+            metavar="PERCENT",
+            rich_help_panel=WHEN,
+        ),
+    ] = "2%"
+    time: Time = "60s"
+    told: Without | None = None
+
+    @property
+    def conditions(self) -> Conditions:
+        """How every model is run."""
+        from dualcost.lab.race import Conditions
+
+        return Conditions(
+            self.device.value, self.threads, self.dtype.value, self.channels_last, self.compile
+        )
+
+
 def bench(
     models: Annotated[
         list[str],
@@ -79,40 +131,7 @@ def bench(
     ],
     change: Change,
     out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
-    het: Annotated[
-        list[Het] | None,
-        typer.Option(
-            help="How het runs: grouped (default), or branches that slice the input; "
-            "may be repeated.",
-            rich_help_panel=REWRITE,
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[
-        Device, typer.Option(help="Where they run.", rich_help_panel=HOW)
-    ] = Device.CPU,
-    threads: Annotated[
-        int, typer.Option(help="Threads of torch, each on a core.", min=1, rich_help_panel=HOW)
-    ] = 1,
-    dtype: Annotated[
-        Dtype, typer.Option(help="Of weights and inputs.", rich_help_panel=HOW)
-    ] = Dtype.FLOAT32,
-    channels_last: Annotated[
-        bool,
-        typer.Option("--channels-last", help="In this memory format.", rich_help_panel=HOW),
-    ] = False,
-    compile: Annotated[
-        bool, typer.Option("--compile", help="With torch.compile.", rich_help_panel=HOW)
-    ] = False,
-    target: Annotated[
-        str,
-        typer.Option(
-            help="End when the ratios of two halves of the rounds differ by less.",
-            metavar="PERCENT",
-            rich_help_panel=WHEN,
-        ),
-    ] = "2%",
-    time: Time = "60s",
+    running: Running,
     layers: Annotated[
         bool,
         typer.Option("--layers", help="List the time of every layer, too.", rich_help_panel=VIEW),
@@ -125,20 +144,20 @@ def bench(
     first. Ctrl-C ends it, and what was measured until then is printed.
     """
     from dualcost.lab import bench as contest
-    from dualcost.lab.race import Conditions, variants
+    from dualcost.lab.race import variants
     from dualcost.units import parse_duration, parse_percent
 
     source.checked()
-    where = out.target
+    target = out.target
     race = contest.race(
         change.subjects(models, with_requests=False),
-        [*variants(change.requests(), [one.value for one in het or ()])],
-        Conditions(device.value, threads, dtype.value, channels_last, compile),
+        [*variants(change.requests(), [one.value for one in running.het or ()])],
+        running.conditions,
         inputs=source.specs,
         batch=source.size,
         imgsz=source.sides,
-        target=float(parse_percent(target)),
-        budget_s=parse_duration(time),
+        target=float(parse_percent(running.target)),
+        budget_s=parse_duration(running.time),
         by_layer=layers,
         announce=announce,
     )
@@ -146,7 +165,7 @@ def bench(
         comparison = contest.run(race, watch)
     from dualcost.render.bench import measurement_json, measurement_table
 
-    where.write(
+    target.write(
         table=lambda width: measurement_table(comparison),
         json=lambda: measurement_json(comparison),
     )

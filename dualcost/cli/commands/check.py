@@ -87,25 +87,10 @@ def known_form(name: str) -> str:
     return name
 
 
-def check(
-    source: Annotated[
-        Source,
-        Without(
-            batch="say the shapes with --input: a budget is for one input",
-            imgsz="say the shapes with --input: a budget is for one input",
-            device="a check runs where there may be no other device",
-        ),
-    ],
-    change: Change,
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Only these models of the configuration; with --max, any models as of `profile`.",
-            metavar="[MODEL]...",
-            autocompletion=candidates.configured,
-        ),
-    ] = None,
-    config: ConfigFile = None,
+@dataclass(frozen=True)
+class Against:
+    """What models are compared with, besides what a configuration says."""
+
     limits: Annotated[
         list[str] | None,
         typer.Option(
@@ -116,7 +101,7 @@ def check(
             rich_help_panel=WHAT,
             show_default=False,
         ),
-    ] = None,
+    ] = None
     growth: Annotated[
         list[str] | None,
         typer.Option(
@@ -126,7 +111,7 @@ def check(
             rich_help_panel=WHAT,
             show_default=False,
         ),
-    ] = None,
+    ] = None
     baseline: Annotated[
         str,
         typer.Option(
@@ -135,16 +120,18 @@ def check(
             rich_help_panel=WHAT,
             show_default=False,
         ),
-    ] = "",
+    ] = ""
     frozen: Annotated[
         bool,
         typer.Option("--frozen", help="Fail if the lock is out of date.", rich_help_panel=WHAT),
-    ] = False,
-    latency: Annotated[bool, typer.Option(help="Measure the latencies that have a limit.")] = True,
-    why: Annotated[
-        bool, typer.Option("--why", help="Say what would make a model fit that does not.")
-    ] = False,
-    jobs: Jobs = 0,
+    ] = False
+    told: Without | None = None
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The forms of the result, and where each goes."""
+
     format: Annotated[
         list[str] | None,
         typer.Option(
@@ -154,10 +141,10 @@ def check(
             rich_help_panel=OUTPUT,
             show_default=False,
         ),
-    ] = None,
+    ] = None
     json: Annotated[
         bool, typer.Option("--json", help="The same as --format json.", rich_help_panel=OUTPUT)
-    ] = False,
+    ] = False
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -169,7 +156,55 @@ def check(
             rich_help_panel=OUTPUT,
             show_default=False,
         ),
+    ] = None
+    told: Without | None = None
+
+    def read(self) -> list[Copy]:
+        """Each file by its ending, and each form that has no file to standard output.
+
+        Raises:
+            UsageError: a form or an ending is not known.
+            OutputError: a file cannot be written.
+        """
+        from dualcost.files import check_writable
+
+        forms = [*(self.format or ()), *(["json"] if self.json else ())]
+        files = self.output or []
+        if len(forms) == 1 and len(files) == 1 and "=" not in files[0] and files[0] not in FORMS:
+            return [Copy(known_form(forms[0]), Path(files[0]))]
+        copies = [*(Copy(known_form(form), None) for form in forms), *map(Copy.parse, files)]
+        for copy in copies:
+            if copy.path:
+                check_writable(copy.path)
+        return copies or [Copy("text", None)]
+
+
+def check(
+    source: Annotated[
+        Source,
+        Without(
+            batch="say the shapes with --input: a budget is for one input",
+            imgsz="say the shapes with --input: a budget is for one input",
+            device="a check runs where there may be no other device",
+        ),
+    ],
+    change: Change,
+    against: Against,
+    copies: Copies,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Only these models of the configuration; with --max, any models as of `profile`.",
+            metavar="[MODEL]...",
+            autocompletion=candidates.configured,
+        ),
     ] = None,
+    config: ConfigFile = None,
+    latency: Annotated[bool, typer.Option(help="Measure the latencies that have a limit.")] = True,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say what would make a model fit that does not.")
+    ] = False,
+    jobs: Jobs = 0,
     debug: Debug = False,
 ) -> None:
     """Check models against the budgets that the repository keeps.
@@ -177,25 +212,21 @@ def check(
     Exit code 1: a budget or the ratchet fails; 2: the configuration does not fit; 3: a model or
     the baseline could not be measured.
     """
-    from dualcost.files import check_writable
     from dualcost.gate import baseline as before
     from dualcost.gate import check as inspection
 
-    copies = _copies([*(format or ()), *(["json"] if json else ())], output or [])
-    for one in copies:
-        if one.path:
-            check_writable(one.path)
-    asked = _asked(models or [], config, source, change, limits or [], growth or [], baseline)
+    outputs = copies.read()
+    asked = _asked(models or [], config, source, change, against)
     report = inspection.check(
         asked,
-        before.read(asked, baseline, announce, jobs),
-        frozen=frozen,
+        before.read(asked, against.baseline, announce, jobs),
+        frozen=against.frozen,
         latency=latency,
         why=why,
         jobs=jobs,
         announce=announce,
     )
-    for one in copies:
+    for one in outputs:
         deliver(written(report, one.form, one.path), one.path)
         if one.form == "github":
             _summarise(report)
@@ -207,16 +238,14 @@ def _asked(
     config: Path | None,
     source: Source,
     change: Change,
-    limits: list[str],
-    growth: list[str],
-    baseline: str,
+    against: Against,
 ) -> Config:
     """What is checked: models that are named here with their limits, or those of a configuration.
 
     Raises:
         UsageError: words of both stand beside each other, or one does not fit.
     """
-    if limits or growth:
+    if against.limits or against.growth:
         from dualcost.gate.terms import stated
 
         if config:
@@ -225,21 +254,13 @@ def _asked(
             raise UsageError("--max is said of no model", "name one, such as resnet50")
         subjects = [change.subject(model) for model in models]
         return stated(
-            subjects, limits, growth, baseline,
+            subjects, against.limits or (), against.growth or (), against.baseline,
             inputs=source.specs, example=source.inputs or "", rules=source.rules or "",
             convention=source.convention,
         )  # fmt: skip
     for option in (*change.said, *source.said):
         raise UsageError(f"{option} is about models that are named", "add --max macs=3G")
     return configuration(config).only(tuple(models))
-
-
-def _copies(forms: list[str], files: list[str]) -> list[Copy]:
-    """What is written: each file by its ending, each form that has no file to standard output."""
-    if len(forms) == 1 and len(files) == 1 and "=" not in files[0] and files[0] not in FORMS:
-        return [Copy(known_form(forms[0]), Path(files[0]))]
-    copies = [*(Copy(known_form(form), None) for form in forms), *map(Copy.parse, files)]
-    return copies or [Copy("text", None)]
 
 
 def configuration(path: Path | None) -> Config:

@@ -44,6 +44,16 @@ USUAL_S = "30s"
 PROCESSOR = "oneDNN, which is asked, computes in float32 on the processor"
 
 
+Layer = Annotated[
+    str,
+    typer.Option(
+        help="Only this replaced layer, or all that fit a pattern such as “layer3.*”.",
+        metavar="PATH",
+        show_default=False,
+    ),
+]
+
+
 def explain(
     model: Model,
     source: Annotated[
@@ -57,14 +67,7 @@ def explain(
         Without(sort="the layers that lose most time come first", depth="it is about layers"),
     ],
     out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
-    layer: Annotated[
-        str,
-        typer.Option(
-            help="Only this replaced layer, or all that fit a pattern such as “layer3.*”.",
-            metavar="PATH",
-            show_default=False,
-        ),
-    ] = "",
+    layer: Layer = "",
     measure: Annotated[
         bool,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +14,13 @@ from dualcost.cli.options import (
     Change,
     Debug,
     Forms,
+    Limits,
+    Metrics,
     Model,
     Output,
     Prediction,
     Source,
     Without,
-    one_of,
 )
 from dualcost.cli.output import Form, announce
 from dualcost.costs.metrics import ADDED
@@ -46,8 +48,19 @@ EXAMPLES = (
 PLAN = ".toml"
 
 
+Objective = Annotated[
+    str,
+    typer.Option(
+        help="What is least: params (removed), layers (touched), or latency (over a floor).",
+        metavar="WHAT",
+        autocompletion=candidates.objectives,
+    ),
+]
+
+
 def fit(
     model: Model,
+    limits: Annotated[Limits, Metrics((*ADDED, "latency"))],
     source: Source,
     change: Annotated[
         Change,
@@ -62,31 +75,7 @@ def fit(
         Output,
         Forms(Form.TABLE, Form.JSON, file="Write to this file; one that ends in .toml is a plan."),
     ],
-    constraints: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Budgets as constraints: “params <= 10M”, “params >= 5M”.",
-            metavar="BUDGET...",
-            show_default=False,
-        ),
-    ] = None,
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A maximum such as params=10M, traffic=90MB or latency=60ms, or “params >= 5M”, "
-            f"of {one_of((*ADDED, 'latency'))}. May be repeated.",
-            metavar="BUDGET",
-            show_default=False,
-        ),
-    ] = None,
-    objective: Annotated[
-        str,
-        typer.Option(
-            help="What is least: params (removed), layers (touched), or latency (over a floor).",
-            metavar="WHAT",
-            autocompletion=candidates.objectives,
-        ),
-    ] = "params",
+    objective: Objective = "params",
     save: Annotated[
         Path | None,
         typer.Option(
@@ -103,41 +92,45 @@ def fit(
 ) -> None:
     """Find the smallest change, layer by layer, that fits.
 
-    It is a kind (of --conv; by default dual) and its G or P for each layer.
-
-    Solved to optimality by an integer program. If no plan meets all budgets, the nearest one is
-    shown, and the exit code is 1. Accuracy is not modelled: train and test the result.
+    A kind of --conv (by default dual) and its G or P for each layer, by an integer program, to
+    optimality. If no plan meets all limits, the nearest one is shown, and the exit code is 1.
+    Accuracy is not modelled: train and test the result.
     """
     from dualcost.files import check_writable
-    from dualcost.rewrite.rule import Rule
-    from dualcost.search.fit.budget import budgets as read
-    from dualcost.search.fit.fit import fit as find
+    from dualcost.search.fit.budget import budgets
     from dualcost.search.fit.fitted import Wish
 
     source.checked()
-    budgets = [*(constraints or ()), *(budget or ())]
-    places = [path for path in (save, out.output) if path and path.suffix == PLAN]
-    target = out.summary if out.output in places else out.target
-    for path in [save] if save else places:
+    plans = [path for path in (save, out.output) if path and path.suffix == PLAN]
+    target = out.summary if out.output in plans else out.target
+    for path in filter(None, {save, *plans}):
         check_writable(path)
-    wish = Wish(read(budgets), objective)
-    if len(change.rules) > 1:
-        raise UsageError("several rules are said, and this takes one", "join their terms")
-    kinds, rule = _kinds(change), Rule.parse(change.rules[0])
-    wish = Wish(wish.budgets, objective, _predictor(wish, prediction))
-    fitted = find(
-        source.load(model), wish, kinds, change.numbers("G") or None, change.numbers("P") or None,
-        rule, change.bias, source.counted,
-    )  # fmt: skip
+    fitted = _fitted(model, Wish(budgets(limits.texts), objective), source, change, prediction)
     from dualcost.render.fit import fitted_json, fitted_table
 
     target.write(
         table=lambda width: fitted_table(fitted, all_layers), json=lambda: fitted_json(fitted)
     )
-    for path in dict.fromkeys([*([save] if save else []), *places]):
-        _save(fitted, path)
+    _save(fitted, dict.fromkeys(filter(None, (save, *plans))))
     if not fitted.fits:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _fitted(
+    model: str, wish: Wish, source: Source, change: Change, prediction: Prediction
+) -> Fitted:
+    """Find the plan, with all words read before the model is."""
+    from dataclasses import replace
+
+    from dualcost.rewrite.rule import Rule
+    from dualcost.search.fit.fit import fit as find
+
+    kinds, rule = _kinds(change), Rule.replacing(change.rule)
+    wish = replace(wish, predictor=_predictor(wish, prediction))
+    return find(
+        source.load(model), wish, kinds, change.numbers("G") or None, change.numbers("P") or None,
+        rule, change.bias, source.counted,
+    )  # fmt: skip
 
 
 def _kinds(change: Change) -> list[str]:
@@ -177,15 +170,16 @@ def _predictor(wish: Wish, prediction: Prediction) -> Predictor | None:
     return None
 
 
-def _save(fitted: Fitted, path: Path) -> None:
+def _save(fitted: Fitted, paths: Iterable[Path]) -> None:
     """Write the plan, if there is one, and it meets the budgets."""
-    if not fitted.fits:
-        announce(f"{path} was not written: the plan does not meet the budgets")
-    elif fitted.rewrite is None:
-        announce(f"{path} was not written: the network meets the budgets as it is")
-    else:
-        from dualcost.render.fit import about
-        from dualcost.rewrite.plan import write
+    from dualcost.render.fit import about
+    from dualcost.rewrite.plan import write
 
-        write(fitted.rewrite, path, about(fitted))
-        announce(f"wrote {path}")
+    for path in paths:
+        if not fitted.fits:
+            announce(f"{path} was not written: the plan does not meet the budgets")
+        elif fitted.rewrite is None:
+            announce(f"{path} was not written: the network meets the budgets as it is")
+        else:
+            write(fitted.rewrite, path, about(fitted))
+            announce(f"wrote {path}")

@@ -34,6 +34,17 @@ EXAMPLES = (
 LONGEST = 80  # letters of a file's name that we choose
 
 
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Build the real model too, and show what others count. It takes seconds; the exit "
+        "code is 1 if a difference remains that nothing explains.",
+        rich_help_panel=COUNTED,
+    ),
+]
+
+
 def report(
     context: typer.Context,
     models: Annotated[
@@ -57,15 +68,7 @@ def report(
             file="The page; by default named after what it shows, such as resnet50-dual-G4.html.",
         ),
     ],
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify",
-            help="Build the real model too, and show what others count. It takes seconds; the exit "
-            "code is 1 if a difference remains that nothing explains.",
-            rich_help_panel=COUNTED,
-        ),
-    ] = False,
+    verify: Verify = False,
     debug: Debug = False,
 ) -> None:
     """Write one self-contained HTML page about a network, or about several beside each other.
@@ -81,14 +84,7 @@ def report(
         _compare(context, change.subjects(models), source, prediction, out)
         return
     (model,) = models
-    if model.endswith(REPORT):
-        from dualcost.views.side import read
-
-        read(Path(model))  # what is missing or damaged is that first
-        raise UsageError(
-            f"{model} is one report: its network is not in it, and there is nothing to compare",
-            "name the model itself, or a second report beside it",
-        )
+    _check_network(model)
     if verify and (source.inputs or source.rules or source.device):
         raise UsageError(
             "--verify builds the model by its name and the shapes of its inputs",
@@ -101,13 +97,40 @@ def report(
 
         result = profile(source.load(subject.model), subject.request, source.counted)
         target.write(json=lambda: profile_json(result))
-        return
+    elif not _page_of(context, subject, source, prediction, target.path, verify):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _check_network(model: str) -> None:
+    """Refuse a report where a network is wanted.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if model.endswith(REPORT):
+        from dualcost.views.side import read
+
+        read(Path(model))  # what is missing or damaged is that first
+        raise UsageError(
+            f"{model} is one report: its network is not in it, and there is nothing to compare",
+            "name the model itself, or a second report beside it",
+        )
+
+
+def _page_of(
+    context: typer.Context,
+    subject: Subject,
+    source: Source,
+    prediction: Prediction,
+    path: Path | None,
+    verify: bool,
+) -> bool:
+    """Write the page of a network, in a file named after it; whether a check of it passed."""
     kind = f"-{_plain(subject.request.label)}" if subject.request else ""
-    path = _writable(target.path, f"{_plain(subject.model)}{kind}")
+    path = _writable(path, f"{_plain(subject.model)}{kind}")
     network = source.load(subject.model)
     verification = page(context, network, subject, source, prediction, path, verify=verify)
-    if verification is not None and not verification.passed:
-        raise typer.Exit(ExitCode.FAILED)
+    return verification is None or verification.passed
 
 
 def page(

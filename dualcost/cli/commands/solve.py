@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dualcost.cli import candidates
-from dualcost.cli.options import Change, Debug, Forms, Model, Output, Source
+from dualcost.cli.options import Change, Debug, Forms, Limits, Metrics, Model, Output, Source
 from dualcost.cli.output import Form
 from dualcost.costs.metrics import EXACT
 from dualcost.errors import ExitCode
@@ -27,24 +27,10 @@ EXAMPLES = (
 
 def solve(
     model: Model,
+    limits: Annotated[Limits, Metrics(EXACT)],
     source: Source,
     change: Change,
     out: Annotated[Output, Forms(Form.TABLE, Form.JSON)],
-    constraints: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help=f"Limits such as “params <= 20M”: {', '.join(EXACT)}; <=, <, >=, >.",
-            metavar="CONSTRAINT...",
-            show_default=False,
-        ),
-    ] = None,
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The same as a constraint: params=20M is “params <= 20M”. May be repeated.",
-            metavar="BUDGET",
-        ),
-    ] = None,
     variable: Annotated[
         str,
         typer.Option(
@@ -67,12 +53,12 @@ def solve(
 
     source.checked()
     target = out.target
-    limits = parsed([*(constraints or ()), *(budget or ())])
+    constraints = parsed(limits.texts)
     subject = change.subject(model, open=True)
     solution = find(
         lambda: source.load(subject.model),
         lambda symbols: source.load_symbolic(subject.model, symbols),
-        limits,
+        constraints,
         subject.request,
         variable,
         source.counted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,20 +71,10 @@ class SweepCommand(pages.Command):
 COMMAND = SweepCommand
 
 
-def sweep(
-    source: Annotated[Source, Without(inputs=TRACED, rules=TRACED, device=TRACED)],
-    change: Annotated[Change, Without(plan="a plan is one rewrite: write MODEL+PLAN.toml")],
-    prediction: Annotated[Prediction, Without(channels_last="a row is of one memory format")],
-    out: Annotated[Output, Forms(Form.TABLE, Form.JSON, Form.CSV, Form.MARKDOWN)],
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Names as for `profile`; none: the paper's ImageNet networks, by its rules.",
-            metavar="[MODEL]...",
-            autocompletion=candidates.models,
-            show_default=False,
-        ),
-    ] = None,
+@dataclass(frozen=True)
+class Figure:
+    """Two metrics of every row, and a plot of them."""
+
     pareto: Annotated[
         bool,
         typer.Option(
@@ -91,7 +82,7 @@ def sweep(
             help="Keep the rows of each model and input that no other beats in both --x and --y.",
             rich_help_panel=VIEW,
         ),
-    ] = False,
+    ] = False
     plot: Annotated[
         str | None,
         typer.Option(
@@ -99,7 +90,7 @@ def sweep(
             metavar="[FILE]",
             rich_help_panel=OUTPUT,
         ),
-    ] = None,
+    ] = None
     x: Annotated[
         str,
         typer.Option(
@@ -109,7 +100,7 @@ def sweep(
             autocompletion=candidates.axes,
             rich_help_panel=OUTPUT,
         ),
-    ] = "params",
+    ] = "params"
     y: Annotated[
         str,
         typer.Option(
@@ -119,7 +110,33 @@ def sweep(
             autocompletion=candidates.axes,
             rich_help_panel=OUTPUT,
         ),
-    ] = "macs",
+    ] = "macs"
+    told: Without | None = None
+
+    def axes(self, latency: bool) -> tuple[Metric, Metric]:
+        """The two metrics.
+
+        Raises:
+            UsageError: there is no such metric, or no row will have it.
+        """
+        return _axis(self.x, latency), _axis(self.y, latency)
+
+
+def sweep(
+    source: Annotated[Source, Without(inputs=TRACED, rules=TRACED, device=TRACED)],
+    change: Annotated[Change, Without(plan="a plan is one rewrite: write MODEL+PLAN.toml")],
+    prediction: Annotated[Prediction, Without(channels_last="a row is of one memory format")],
+    out: Annotated[Output, Forms(Form.TABLE, Form.JSON, Form.CSV, Form.MARKDOWN)],
+    figure: Figure,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names as for `profile`; none: the paper's ImageNet networks, by its rules.",
+            metavar="[MODEL]...",
+            autocompletion=candidates.models,
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -149,17 +166,17 @@ def sweep(
             "without a model the paper's networks are swept, each by the paper's rule",
             "name them, or leave --where, --but, --indivisible and --bias out",
         )
-    if pareto and resume:
+    if figure.pareto and resume:
         raise UsageError("--resume needs all rows, --pareto keeps some", "leave one of them out")
     latency = bool(prediction.latency)
-    axes = _axis(x, latency), _axis(y, latency)
-    _check_plot(plot, shown=target.form == Form.TABLE or target.path is not None)
+    axes = figure.axes(latency)
+    _check_plot(figure.plot, shown=target.form == Form.TABLE or target.path is not None)
     studies = _studies(models or (), source, change)
     _check_names(models or ())
     learnt = prediction.wanted()
-    stream = Stream(target, resume, axes if pareto else None, latency)
+    stream = Stream(target, resume, axes if figure.pareto else None, latency)
     rows = _stream(studies, stream, jobs, learnt)
-    _draw(rows, plot, *axes)
+    _draw(rows, figure.plot, *axes)
     if any(row.status == FAILED for row in rows):
         raise typer.Exit(ExitCode.FAILED)
 

@@ -231,7 +231,8 @@ class _Stage:
         upper = [float(len(one.items)) for one in self.classes for _ in one.vectors]
         # the last variable is the excess
         integrality = [*(1 for _ in upper), 0]
-        for presolve in (True, False):  # presolve may not tell infeasible from unbounded
+        # with presolve HiGHS calls worse picks optimal where numbers are large (findings/)
+        for presolve in (False, True):
             with _silence():
                 found = milp(
                     np.array(self._objective(), dtype=float),
@@ -293,7 +294,7 @@ class _Stage:
         if limit.high is not None:
             high = limit.high / unit if exact else limit.high // unit
             high += _margin(high)
-        scale = limit.scale / unit * (-1 if limit.low is None else 1)
+        scale = limit.scale / unit * (-1 if limit.low is None else 1) if exact else 0.0
         row = [*(vector[limit.column] // unit for vector in self.vectors), scale]
         return LinearConstraint(np.array([row], dtype=float), low, high)
 

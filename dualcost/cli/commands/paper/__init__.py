@@ -32,6 +32,16 @@ EXAMPLES = (
 RACE = "How latency is measured"
 
 
+What = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Nothing: a summary; tables (table5 or V); claims; plot or latency, and tables.",
+        metavar="[WHAT]...",
+        autocompletion=candidates.parts_of_paper,
+    ),
+]
+
+
 def paper(
     out: Annotated[
         Output,
@@ -43,14 +53,7 @@ def paper(
             file="A file; of plot, the folder (by default, this one).",
         ),
     ],
-    what: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Nothing: a summary; tables (table5 or V); claims; plot or latency, and tables.",
-            metavar="[WHAT]...",
-            autocompletion=candidates.parts_of_paper,
-        ),
-    ] = None,
+    what: What = None,
     time: Time = "",
     device: Annotated[
         Device | None,
