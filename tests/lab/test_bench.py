@@ -76,7 +76,7 @@ def leaving():
 def refusing():
     return Residual(refuse)
 """
-WORDS = ("--input", "1x3x32x32", "--budget", "1s")
+WORDS = ("--input", "1x3x32x32", "--time", "1s")
 
 
 @pytest.fixture(scope="module")
@@ -206,9 +206,9 @@ def test_what_goes_wrong_in_the_measuring_process_is_one_clear_line(
         (("--conv", "dual:2", "--het", "branches"), "--het says how het runs, but there is none"),
         (("--target", "2"), "'2' is not a percentage"),
         (("--target", "0%"), "a target of 0% cannot be met"),
-        (("--budget", "soon"), "'soon' is not a time"),
+        (("--time", "soon"), "'soon' is not a time"),
         (("--by", "layer", "--compile"), "only an eager model on the processor"),
-        (("--batch", "0"), "a batch of 0 is not positive"),
+        (("--batch", "0"), "--batch 0 has a value"),
     ],
 )
 def test_words_that_do_not_fit_start_no_process(

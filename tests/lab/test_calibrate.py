@@ -36,7 +36,7 @@ def planned() -> list[Probe]:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A calibration of a few seconds, made by the command itself."""
     path = tmp_path_factory.mktemp("calibration") / "here.json"
-    assert run(["calibrate", "--budget", "20s", "-o", str(path)]) == ExitCode.OK
+    assert run(["calibrate", "--time", "20s", "-o", str(path)]) == ExitCode.OK
     return path
 
 

@@ -301,7 +301,7 @@ def test_without_a_calibration_kernels_are_shown_and_the_next_step_is_named(
     [
         ([], "nothing to explain"),
         (["--conv", "dual", "--G", "4", "--layer", "features.33"], "no replaced layer is called"),
-        (["--conv", "dual", "--G", "4", "--budget", "3s"], "--budget says how long"),
+        (["--conv", "dual", "--G", "4", "--time", "3s"], "--time says how long"),
         (["--conv", "dual", "--G", "7"], "is not divisible by G=7"),
         (["--conv", "dual", "--G", "4", "--calibration", "none.json"], "there is no calibration"),
     ],

@@ -56,7 +56,7 @@ def asking():
     return Asking()
 """
 IMAGE = "1x3x32x32"
-RACE = ("--input", IMAGE, "--budget", "2s", "--device", "cuda")
+RACE = ("--input", IMAGE, "--time", "2s", "--device", "cuda")
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_compiled_models_race_too(command: Command, net: str) -> None:
 
 
 def test_what_does_not_fit_on_the_gpu_is_one_clear_line(command: Command, net: str) -> None:
-    words = ("--input", "200000x3x256x256", "--device", "cuda", "--budget", "1s")
+    words = ("--input", "200000x3x256x256", "--device", "cuda", "--time", "1s")
     code, out, err = command("bench", f"{net}:make", *words)
     assert (code, out) == (ExitCode.UNMEASURED, "")
     assert "does not fit into the memory of cuda" in err
@@ -139,7 +139,7 @@ def test_the_papers_networks_are_raced_on_both_devices(
     ids = [f"table6-mobilenetv1-{name}" for name in ("original", "het-P4", "dual-G4")]
     rows = [replace(row, network="mobilenetv1-cifar10") for row in printed_rows() if row.id in ids]
     monkeypatch.setattr(dualcost.paper.latency, "printed_rows", lambda: rows)
-    code, out, _ = command("paper", "latency", "VI", "--budget", "2s", "--json")
+    code, out, _ = command("paper", "latency", "VI", "--time", "2s", "--json")
     assert code == ExitCode.OK
     document = json.loads(out)
     assert [race["conditions"]["device"] for race in document["races"]] == ["cpu", "cuda"]

@@ -16,7 +16,7 @@ RECORDS = "network/ops.py"
 # Names that are words besides: of groups, of arguments, of what a user writes, of other programs.
 WORDS = frozenset(
     """add all contiguous convolution copy dot embedding equal linear max mean median min norm
-    resize sum transpose uniform where zeros""".split()  # noqa: SIM905  # a list of words
+    resize set sum take transpose uniform where zeros""".split()  # noqa: SIM905  # a list of words
 )
 # Where ops are named for another reason than to say what they are.
 PLACES: dict[str, tuple[str, str]] = {
