@@ -100,7 +100,7 @@ def _values(arguments: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     except (SyntaxError, ValueError):
         call = None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise UsageError(f"{arguments} is no list of arguments", "write (3, base=32)")
+        raise UsageError(f"{arguments} is not a list of arguments", "write (3, base=32)")
     args = tuple(_literal(node) for node in call.args)
     return args, {str(word.arg): _keyword(word) for word in call.keywords}
 

@@ -192,7 +192,7 @@ def split_symbols(symbols: str, asked: Request | None) -> list[str]:
     for one in ("G", "P"):
         if one in names and one != letter:
             raise UsageError(
-                f"{one} is no symbol here",
+                f"{one} is not a symbol here",
                 "leave it out of the symbols, or name a --conv that has it, without a number",
             )
     return [name for name in names if name != letter]

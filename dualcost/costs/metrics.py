@@ -246,5 +246,6 @@ def metric(name: str, known: Mapping[str, Metric] = METRICS, place: str = "") ->
     if name not in METRICS:
         raise UnknownNameError("metric", name, METRICS, f"metrics: {', '.join(METRICS)}")
     if name not in known:
-        raise UsageError(f"{name} is no {place}", f"one of {', '.join(known)}")
+        article = "an" if place[:1] in "aeio" else "a"
+        raise UsageError(f"{name} is not {article} {place}", f"one of {', '.join(known)}")
     return METRICS[name]

@@ -213,7 +213,7 @@ def _model(table: Section, name: str) -> Model:
         raise table.error("", f"the model {name} has no target", 'add target = "torchvision:…"')
     for one, other in (("rewrite", "plan"), ("input", "inputs")):
         if one in table.data and other in table.data:
-            raise table.error(other, f"{one} and {other} exclude each other", "leave one out")
+            raise table.error(other, f"{one} and {other} cannot be given together", "leave one out")
     with table.located("input"):
         inputs = tuple(TensorSpec.parse(text) for text in table.texts("input"))
     with table.located("convention"):

@@ -66,7 +66,7 @@ class Limit:
         """
         match = _LIMIT.fullmatch(text)
         if match is None:
-            raise UsageError(f"{text!r} is no limit", "write macs=3G or params=20M")
+            raise UsageError(f"{text!r} is not a limit", "write macs=3G or params=20M")
         limit = cls.stated(match[1], match[3])
         usual = "<=" if limit.low is None else ">="
         if match[2] not in ("=", usual):
@@ -246,7 +246,7 @@ def read_allowance(table: Section, name: str) -> Allowance:
     if name in (*metrics.LATENCIES, "latency"):
         raise table.error(
             name,
-            "a latency of another run is no baseline",
+            "a latency of another run is not a baseline",
             "a latency is compared with what runs beside it: give it a budget instead",
         )
     metric = _metric(table, name, tuple(KEPT))

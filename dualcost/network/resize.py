@@ -21,7 +21,7 @@ def sides(text: str | int | Sides) -> Sides:
     """
     match = _SIDES.fullmatch(str(text))
     if match is None:
-        raise UsageError(f"{text!r} is no size of an image", "write 320, or 320x256")
+        raise UsageError(f"{text!r} is not the size of an image", "write 320, or 320x256")
     height, width = int(match[1]), int(match[2] or match[1])
     if not height or not width:
         raise UsageError(f"an image of {height}x{width} is empty", "give sides of 1 or more")

@@ -23,8 +23,8 @@ def environment_table(found: Environment) -> RenderableType:
         "processor": f"{found.processor}, {found.cores} core{'s' * (found.cores != 1)}",
         "caches": caches or "unknown",
         "memory": units.memory(found.memory_bytes),
-        "GPU": ", ".join(found.gpus) or "none that its driver tells of",
-        "torch says": str(found.torch) if found.torch else "not asked (--torch asks it)",
+        "GPU": ", ".join(found.gpus) or "none that a driver reports",
+        "torch says": str(found.torch) if found.torch else "not asked: add --torch",
     }
     kept = {
         "networks": f"{found.networks} packaged",

@@ -134,7 +134,5 @@ def compatible(constraints: tuple[Constraint, ...]) -> tuple[Constraint, ...]:
             if one.metric is not other.metric or one.low is None or other.high is None:
                 continue
             if one.low > other.high:
-                raise UsageError(
-                    f"“{one}” and “{other}” exclude each other", "leave one of them out"
-                )
+                raise UsageError(f"“{one}” and “{other}” cannot both hold", "leave one of them out")
     return constraints

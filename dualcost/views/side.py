@@ -130,7 +130,7 @@ def read(path: Path) -> Contender:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{path} is no report of a profile ({type(error).__name__}: {error})",
+            f"{path} is not the report of a profile ({type(error).__name__}: {error})",
             "give a file that `dualcost profile -o FILE.json` wrote",
         ) from error
 

@@ -184,7 +184,7 @@ def test_the_python_interface_takes_words() -> None:
     form = dualcost.formula("resnet50", conv="dual")
     assert form.at(G=4).macs == dualcost.profile("resnet50", conv="dual", G=4).after.macs
     assert dualcost.formula("resnet50", conv="dual", G=4).at() == form.at(G=4)
-    with pytest.raises(UsageError, match="G is no symbol here"):
+    with pytest.raises(UsageError, match="G is not a symbol here"):
         dualcost.formula("resnet50", conv="het", symbols="B,G")
 
 
@@ -243,8 +243,8 @@ def test_latex_and_python_are_written_to_files(command: Command, tmp_path: Path)
         (["resnt50"], "no model is called 'resnt50'", "did you mean resnet50"),
         (["resnet50", "--G", "4"], "--G says how", "--conv dual"),
         (["resnet50", "--conv", "het", "--G", "4"], "het takes P", "--P 4"),
-        (["resnet50", "--symbols", "G"], "G is no symbol here", "--conv"),
-        (["resnet50", "--conv", "dual", "--G", "4", "--symbols", "G"], "G is no symbol", "number"),
+        (["resnet50", "--symbols", "G"], "G is not a symbol here", "--conv"),
+        (["resnet50", "--conv", "dual", "--G", "4", "--symbols", "G"], "G is not a", "number"),
         (["resnet50", "--knee", "5"], "'5' is not a percentage", "5%"),
         (["resnet50", "--knee", "0%"], "0% has no meaning", "more than 0%"),
         (["resnet50", "--latex", "--json"], "exclude each other", "choose one"),

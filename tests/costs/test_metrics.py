@@ -116,11 +116,11 @@ def test_an_alias_is_read_wherever_its_metric_is(alias: str, name: str) -> None:
     [
         (
             ["compare", "alexnet", "vgg11", "--by", "peak"],
-            "peak-activations is no metric of layers",
+            "peak-activations is not a metric of layers",
         ),
-        (["compare", "alexnet", "vgg11", "--by", "flops"], "flops is no metric of layers"),
-        (["sweep", "alexnet", "--x", "flops"], "flops is no axis of a sweep"),
-        (["solve", "alexnet", "latency <= 1", "--conv", "dual"], "latency is no count"),
+        (["compare", "alexnet", "vgg11", "--by", "flops"], "flops is not a metric of layers"),
+        (["sweep", "alexnet", "--x", "flops"], "flops is not an axis of a sweep"),
+        (["solve", "alexnet", "latency <= 1", "--conv", "dual"], "latency is not a count"),
         (["fit", "alexnet", "--budget", "peak=1MiB"], "peak-activations is not what layers add up"),
     ],
 )

@@ -138,7 +138,7 @@ BUDGET = f"[models.a]\n{START}[models.a.budget]\n"
         (f"[models.a]\n{START}input = 3\n", ":3: input is not a text or an array of texts", ""),
         (
             f"[models.a]\n{START}input = '1x3'\ninputs = 'f.py:f'\n",
-            ":4: input and inputs exclude each other",
+            ":4: input and inputs cannot be given together",
             "leave one out",
         ),
         (f"[models.a]\n{START}convention = 'fvcor'\n", ":3: no convention", "did you mean fvcore?"),

@@ -112,8 +112,8 @@ def test_growth_is_a_share_or_a_number(
     ("limits", "growth", "message"),
     [
         ((), (), "there is no limit"),
-        (("macs",), (), "'macs' is no limit"),
-        (("macs=",), (), "'macs=' is no limit"),
+        (("macs",), (), "'macs' is not a limit"),
+        (("macs=",), (), "'macs=' is not a limit"),
         (("macs>=3G",), (), "of macs less is better"),
         (("reduction.macs<=3%",), (), "of reduction.macs more is better"),
         (("mcas=3G",), (), "no metric is called 'mcas'"),

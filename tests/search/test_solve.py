@@ -308,7 +308,7 @@ def test_the_largest_resolution_and_batch_of_a_network(command: Command) -> None
         (["macs == 10M", "--conv", "dual"], "compares by ==", "<="),
         (["macs", "--conv", "dual"], "'macs' is not a constraint", "params <= 20M"),
         (["macs <= 10Q", "--conv", "dual"], "unknown unit Q", "units: K M G T"),
-        (["params <= 1M", "params > 2M", "--conv", "dual"], "exclude each other", "leave one"),
+        (["params <= 1M", "params > 2M", "--conv", "dual"], "cannot both hold", "leave one"),
         (["params <= 30M", "--for", "batch"], "nothing limits the batch", "macs <= 5G"),
         (["traffic <= 3MiB", "--for", "batch"], "traffic has no closed form", "macs"),
         (["macs <= 3G", "--for", "batch", "--conv", "dual"], "G is open", "--G 4"),

@@ -279,4 +279,4 @@ def _not_plain(op: Op, module: nn.Module | None) -> str:
         return f"it is a convolution of {dims} dimension{'s' * (dims > 1)}, and the modules have 2"
     if isinstance(module, nn.Conv2d):
         return f"{type(module).__name__} has a forward of its own"
-    return f"{type(module).__name__} runs a convolution that is no nn.Conv2d"
+    return f"{type(module).__name__} runs a convolution that is not an nn.Conv2d"

@@ -59,4 +59,4 @@ def _read(path: Path) -> dict[str, Tensor]:
     if isinstance(found, dict) and all(isinstance(value, Tensor) for value in found.values()):
         return found
     held = ", ".join(map(str, found)) if isinstance(found, dict) else f"a {type(found).__name__}"
-    raise ModelError(f"{path} is no state_dict: it holds {held[:100]}", MADE_BY)
+    raise ModelError(f"{path} is not a state_dict: it holds {held[:100]}", MADE_BY)

@@ -33,7 +33,7 @@ def example_of(value: Any) -> Example:
         args = list(value) if isinstance(value, list | tuple) else [value]
     if not specs_of((args, kwargs)):
         raise ModelError(
-            f"a {type(value).__name__} without tensors is no input",
+            f"a {type(value).__name__} without tensors is not an input",
             "return a tensor, a tuple of arguments, or a dict of arguments by name",
         )
     return args, kwargs

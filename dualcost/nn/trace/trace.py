@@ -137,7 +137,7 @@ def _device(text: str) -> torch.device:
     if kind == "cpu" and not number:
         return torch.device(kind)
     if kind != "cuda" or not (number or "0").isdecimal():
-        raise UsageError(f"{text!r} is no device to run on", "cpu, cuda or cuda:1")
+        raise UsageError(f"{text!r} is not a device", "cpu, cuda or cuda:1")
     if int(number or 0) >= torch.cuda.device_count():
         raise UsageError(f"there is no {text} here: torch sees no such GPU", "run on the cpu")
     return torch.device(text)

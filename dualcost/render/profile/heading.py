@@ -179,7 +179,7 @@ def latency(profile: Profile) -> list[tuple[str, str]]:
     change = f"  ({left:.3f})" if left is not None and profile.rewrite is not None else ""
     lines = [("latency", shown + change)]
     bounds = (f"~{units.duration(side.roofline_s)} by {side.bound}" for side in sides)
-    lines.append(("roofline", " → ".join(bounds)))
+    lines.append(("roofline", f"{' → '.join(bounds)}, if every map comes from memory"))
     if predicted.unpredicted:
         names = ", ".join(f"{name} ({n})" for name, n in sorted(predicted.unpredicted.items()))
         lines.append(("not timed", f"{names}: latency is a lower bound"))

@@ -50,7 +50,7 @@ def budget(text: str) -> Constraint:
     name = re.match(r"\s*([A-Za-z-]+)", text)
     found = metric(name[1]) if name else None
     if found is LATENCY:
-        raise UsageError(f"{text!r} is no budget", "a latency has a maximum: latency=60ms")
+        raise UsageError(f"{text!r} is not a budget", "a latency has a maximum: latency=60ms")
     if found and not found.adds_up:
         raise UsageError(
             f"{found.name} is not what layers add up to, so that it cannot be a budget of `fit`",

@@ -106,7 +106,7 @@ def read(path: Path) -> tuple[Swept, ...]:
 
 def _foreign(path: Path, why: str) -> UsageError:
     return UsageError(
-        f"{path} is no sweep that this dualcost can go on with ({why})",
+        f"{path} is not a sweep that this dualcost can continue ({why})",
         "give a file that `dualcost sweep` wrote, or one that does not exist yet",
     )
 

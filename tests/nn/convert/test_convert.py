@@ -198,7 +198,7 @@ class Returned(Functional):
         (nn.Conv3d(8, 8, 3), asked(), (1, 8, 6, 6, 6), "a convolution of 3 dimensions,"),
         (nn.ConvTranspose2d(8, 8, 3), asked(), (1, 8, 6, 6), "transposed"),
         (Forward(lambda self, x: F.conv2d(x, self.w), w=weight(8, 8, 3, 3)), asked(),
-         (1, 8, 6, 6), "Forward runs a convolution that is no nn.Conv2d"),
+         (1, 8, 6, 6), "Forward runs a convolution that is not an nn.Conv2d"),
     ],
     ids=["functional code between", "1-d", "3-d", "transposed", "bare parameter"],
 )  # fmt: skip

@@ -54,7 +54,7 @@ def test_the_model_and_the_random_numbers_stay_as_they_were() -> None:
 def test_a_device_that_is_not_here_is_one_message(command: Command, tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text("import torch\ndef make(): return torch.nn.Linear(2, 2)")
     for device, message in (
-        ("tpu", "'tpu' is no device to run on"),
+        ("tpu", "'tpu' is not a device"),
         ("cuda:99", "there is no cuda:99 here: torch sees no such GPU"),
     ):
         code, _, err = command("profile", "model.py:make", "--input", "1x2", "--device", device)
@@ -65,5 +65,5 @@ def test_a_device_that_is_not_here_is_one_message(command: Command, tmp_path: Pa
 def test_a_model_without_weights_cannot_run() -> None:
     with pytest.raises(ModelError, match="has no weights"):
         trace(nn.Linear(2, 2, device="meta"), [floats(1, 2)], device="cpu")
-    with pytest.raises(UsageError, match="no device"):
+    with pytest.raises(UsageError, match="is not a device"):
         trace(nn.Linear(2, 2), [floats(1, 2)], device="cpu:3")
