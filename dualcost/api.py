@@ -32,6 +32,7 @@ def bench(
     bias: str = "keep",
     het: Sequence[str] = (),
     batch: int | None = None,
+    imgsz: int | str | tuple[int, int] | None = None,
     device: str = "cpu",
     threads: int = 1,
     dtype: str = "float32",
@@ -53,6 +54,7 @@ def bench(
         bias: "keep" or "drop" the biases of what is replaced.
         het: how het runs, one variant for each: "grouped", "branches".
         batch: replaces the first number of every input's shape.
+        imgsz: replaces height and width of every image: 320, (320, 256) or "320x256".
         device: "cpu" or "cuda".
         threads: how many torch computes with.
         dtype: "float32", "float16" or "bfloat16".
@@ -73,6 +75,7 @@ def bench(
     from dualcost.lab import bench as contest
     from dualcost.lab.race import Conditions, variants
     from dualcost.library import networks as library
+    from dualcost.network.resize import sides
     from dualcost.rewrite.request import Request
     from dualcost.rewrite.subject import Subject
 
@@ -90,6 +93,7 @@ def bench(
         Conditions(device, threads, dtype, channels_last, compile),
         inputs=library.specs(input),
         batch=batch,
+        imgsz=sides(imgsz) if imgsz is not None else None,
         target=target,
         budget_s=budget_s,
         by_layer=by_layer,
@@ -197,6 +201,7 @@ def profile(
     indivisible: str = "refuse",
     bias: str = "keep",
     batch: int | None = None,
+    imgsz: int | str | tuple[int, int] | None = None,
     convention: str = "torch",
     device: str = "",
 ) -> NotebookProfile:
@@ -218,6 +223,7 @@ def profile(
         indivisible: "refuse", "keep", "gcd" or "fallback:N", where G or P does not divide.
         bias: "keep" or "drop" the biases of what is replaced.
         batch: replaces the first number of every input's shape.
+        imgsz: replaces height and width of every image: 320, (320, 256) or "320x256".
         convention: "paper" (convolutions and linear layers) or "torch" (all matrix products too).
         device: "cpu" or "cuda": run on real tensors there; "": on tensors without values.
 
@@ -236,7 +242,7 @@ def profile(
 
     subject = Subject.parse(model, conv, G, P, where, indivisible, bias, but)
     counted = named_convention(convention)
-    network = library.load(subject.model, library.specs(input), batch, device=device)
+    network = library.load(subject.model, library.specs(input), batch, device=device, imgsz=imgsz)
     return NotebookProfile.of(cost(network, subject.request, counted))
 
 
@@ -252,6 +258,7 @@ def sweep(
     indivisible: str = "refuse",
     bias: str = "keep",
     batch: int | None = None,
+    imgsz: int | str | tuple[int, int] | None = None,
     convention: str = "torch",
 ) -> Sweep:
     """Cost one network at many G or P at once; a million points take less than two seconds.
@@ -274,6 +281,7 @@ def sweep(
         indivisible: "refuse" masks the points at which G or P does not divide.
         bias: "keep" or "drop".
         batch: replaces the first number of every input's shape.
+        imgsz: replaces height and width of every image: 320, (320, 256) or "320x256".
         convention: what is counted.
 
     Returns:
@@ -291,7 +299,7 @@ def sweep(
     kinds = (conv,) if isinstance(conv, str) else tuple(conv)
     way = Replacing(where, indivisible, bias, tuple(but))
     counted = named_convention(convention)
-    network = library.load(model, library.specs(input), batch)
+    network = library.load(model, library.specs(input), batch, imgsz=imgsz)
     return at_arrays(network, kinds, DOUBLING if G is None else G, P, way, counted)
 
 
@@ -307,6 +315,7 @@ def fit(
     bias: str = "keep",
     objective: str = "params",
     batch: int | None = None,
+    imgsz: int | str | tuple[int, int] | None = None,
     convention: str = "torch",
     predictor: Predictor | None = None,
     announce: Callable[[str], None] = lambda message: None,
@@ -333,6 +342,7 @@ def fit(
         bias: "keep" or "drop" the biases of what is replaced.
         objective: what is least: "params" (removed), "layers" (touched), or "latency".
         batch: replaces the first number of every input's shape.
+        imgsz: replaces height and width of every image: 320, (320, 256) or "320x256".
         convention: what is counted.
         predictor: for a latency, as a budget or as the objective.
         announce: told what is about to take a while.
@@ -357,7 +367,7 @@ def fit(
 
     wish = Wish(read(budgets), objective, predictor)
     counted, rule = named_convention(convention), Rule.replacing(where)
-    network = library.load(model, library.specs(input), batch, announce)
+    network = library.load(model, library.specs(input), batch, announce, imgsz=imgsz)
     fitted = find(network, wish, kinds, G, P, rule, bias, counted)
     return replace(fitted, profile=NotebookProfile.of(fitted.profile))
 
@@ -374,6 +384,7 @@ def formula(
     indivisible: str = "refuse",
     bias: str = "keep",
     batch: int | None = None,
+    imgsz: int | str | tuple[int, int] | None = None,
     symbols: str = "",
     convention: str = "torch",
     announce: Callable[[str], None] = lambda message: None,
@@ -391,6 +402,7 @@ def formula(
         indivisible: as for `profile`; where G or P is a symbol, the form holds if it divides.
         bias: "keep" or "drop".
         batch: replaces the first number of every input's shape.
+        imgsz: replaces height and width of every image: 320, (320, 256) or "320x256".
         symbols: the sizes that are symbols too: "B,H,W"; "" makes none of them one.
         convention: whose MACs count.
         announce: told what is about to take a while.
@@ -411,9 +423,9 @@ def formula(
     names = split_symbols(symbols, subject.request)
     counted, specs = named_convention(convention), library.specs(input)
     if names:
-        symbolic = library.load_symbolic(subject.model, specs, batch, names, announce)
+        symbolic = library.load_symbolic(subject.model, specs, batch, names, announce, imgsz=imgsz)
         return closed_form(symbolic, subject.request, counted)
-    network = library.load(subject.model, specs, batch, announce)
+    network = library.load(subject.model, specs, batch, announce, imgsz=imgsz)
     return closed_form(network, subject.request, counted)
 
 
@@ -430,6 +442,7 @@ def solve(
     indivisible: str = "refuse",
     bias: str = "keep",
     batch: int | None = None,
+    imgsz: int | str | tuple[int, int] | None = None,
     convention: str = "torch",
     announce: Callable[[str], None] = lambda message: None,
 ) -> Solution:
@@ -450,6 +463,7 @@ def solve(
             policy those of one at least.
         bias: "keep" or "drop".
         batch: replaces the first number of every input's shape.
+        imgsz: replaces height and width of every image: 320, (320, 256) or "320x256".
         convention: what is counted.
         announce: told what is about to take a while.
 
@@ -469,8 +483,8 @@ def solve(
     subject = Subject.parse(model, conv, G, P, where, indivisible, bias, but, open=True)
     name, specs = subject.model, library.specs(input)
     return find(
-        lambda: library.load(name, specs, batch, announce),
-        lambda symbols: library.load_symbolic(name, specs, batch, symbols, announce),
+        lambda: library.load(name, specs, batch, announce, imgsz=imgsz),
+        lambda symbols: library.load_symbolic(name, specs, batch, symbols, announce, imgsz=imgsz),
         limits,
         subject.request,
         variable,

@@ -203,7 +203,27 @@ def glossary_page() -> str:
     return _joined(parts)
 
 
+def llms_page() -> str:
+    """What the documents are, in a line each, for programs that read them."""
+    root, *found = pages()
+    parts = [f"# dualcost\n\n> {' '.join(root.about)}", "## Commands"]
+    parts.append("\n".join(f"- `{one.name} {one.usage}`: {one.about[0]}" for one in found))
+    examples = (f"- `{command}`: {about}" for one in found for command, about in one.examples)
+    parts += ["## Examples", "\n".join(examples), "## Pages"]
+    texts = ((path, path.read_text()) for path in sorted(DOCS.glob("**/*.md")))
+    titles = ((path, re.search(r"^# (.*)$", text, re.MULTILINE)) for path, text in texts)
+    parts.append(
+        "\n".join(
+            f"- [{title[1]}]({path.relative_to(DOCS).with_suffix('.html').as_posix()})"
+            for path, title in titles
+            if title
+        )
+    )
+    return _joined(parts)
+
+
 PAGES = {
+    "llms.txt": llms_page,
     "reference/commands.md": commands_page,
     "paper/equations.md": equations_page,
     "reference/glossary.md": glossary_page,

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SKILL.md",
     *sorted((ROOT / "docs").glob("**/*.md")),
 )
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)

@@ -11,6 +11,7 @@ import torch
 from support.commands import Command
 from torch import nn
 
+import dualcost
 from dualcost.errors import ExitCode, ModelError, UnmeasuredError
 from dualcost.network.network import TensorSpec
 from dualcost.nn.trace.inputs import example_of, make_inputs, specs_of
@@ -140,3 +141,10 @@ def test_other_inputs_of_three_sizes_stay(model: nn.Module, shape: tuple[int, ..
     found = trace(model, [TensorSpec(shape)])
     assert found.inputs == (TensorSpec(shape),)
     assert found.notes == ()
+
+
+def test_the_python_interface_and_shapes_say_the_same() -> None:
+    by_shape = dualcost.profile("resnet18", "1x3x96x64")
+    assert dualcost.profile("resnet18", imgsz="96x64").after == by_shape.after
+    assert dualcost.profile("resnet18", imgsz=(96, 64)).after == by_shape.after
+    assert dualcost.profile("resnet18+dual:4", imgsz=(96, 64)).before == by_shape.before
