@@ -87,6 +87,7 @@ def _joined(given: dict[str, list[Words]], names: set[str]) -> Words:
 def _next(model: str, given: dict[str, list[Words]], network: Network, result: Profile) -> Words:
     """What one may want to know next, for this network; () where nothing comes to mind."""
     from dualcost.kinds.kinds import DUAL
+    from dualcost.rewrite.subject import Subject
 
     asked = result.rewrite
     if result.partial and "--rules" not in given:
@@ -101,7 +102,8 @@ def _next(model: str, given: dict[str, list[Words]], network: Network, result: P
     elif budget := _budget(result, asked):
         kinds = ("--conv", asked.kind.name) if asked.kind is not DUAL else ()
         others = {name: words for name, words in given.items() if name not in REPLACED}
-        found = _other("fit", model, others, *budget, *kinds)
+        # `fit` finds by itself what the text of a model may say
+        found = _other("fit", Subject.parse(model, several=True).model, others, *budget, *kinds)
         if found:
             return found
     return _other("verify", model, given)

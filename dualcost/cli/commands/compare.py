@@ -12,7 +12,7 @@ from dualcost.cli import candidates
 from dualcost.cli.options import VIEW, Change, Debug, Forms, Output, Source, View, Without, one_of
 from dualcost.cli.output import Form
 from dualcost.cli.suggestion import typed
-from dualcost.costs.metrics import BY_LAYER, metric
+from dualcost.costs.metrics import BY_LAYER
 from dualcost.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def compare(
 
     Every change is against the first one. --input, --batch, --where and the like hold for all.
     """
-    from dualcost.views.alignment import align, shown
+    from dualcost.views.alignment import align, compared, shown
 
     source.checked()
     target = out.target
@@ -79,8 +79,7 @@ def compare(
         raise UsageError(
             "there is nothing to compare with", "name two or more, or add --conv dual:4"
         )
-    usual = ("macs", "params") if len(subjects) == 2 else ("macs",)
-    metrics = [metric(name, BY_LAYER, "metric of layers") for name in ([by] if by else usual)]
+    metrics = compared(len(subjects), view.sort or "order", by)
     alignment = align(sides(subjects, source))
     as_json = target.form is Form.JSON
     listed = BY_LAYER.values() if as_json else metrics

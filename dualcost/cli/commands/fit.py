@@ -123,8 +123,15 @@ def _fitted(
     from dataclasses import replace
 
     from dualcost.rewrite.rule import Rule
+    from dualcost.rewrite.subject import Subject
     from dualcost.search.fit.fit import fit as find
 
+    subject = Subject.parse(model, several=True, open=True)
+    if subject.request:
+        raise UsageError(
+            f"{model} says what replaces, and `fit` finds that",
+            f"write dualcost fit {subject.model} --conv {subject.request.kind.name}",
+        )
     kinds, rule = _kinds(change), Rule.replacing(change.rule)
     wish = replace(wish, predictor=_predictor(wish, prediction))
     return find(

@@ -140,7 +140,8 @@ def _write(
     def markdown() -> str:
         from dualcost.render.profile.markdown import profile_markdown
 
-        return profile_markdown(result, listing(result, view.depth, sort, top), unit)
+        rows = listing(result, view.depth, sort, top)
+        return profile_markdown(result, rows, unit, sort)
 
     def figure() -> object:
         from dualcost.render.profile.figure import profile_figure
