@@ -248,8 +248,8 @@ def test_a_lower_bound_is_marked(tmp_path: Path, command: Command) -> None:
     [
         (["alexnet"], "nothing to compare with", "two or more"),
         (["alexnet", "missing.json"], "cannot read missing.json", "profile -o"),
-        (["alexnet", "empty.json"], "empty.json is no report", "profile -o"),
-        (["alexnet", "list.json"], "list.json is no report", "profile -o"),
+        (["alexnet", "empty.json"], "empty.json is not the report", "profile -o"),
+        (["alexnet", "list.json"], "list.json is not the report", "profile -o"),
         (["alexnet", "newer.json"], "schema 2; this dualcost reads 1", "profile -o"),
         (["alexnet", "alexnet+dual"], "dual needs G", "--G 4"),
         (["alexnet", "alexnet+dual:P=4"], "dual takes G", "--G 4"),
