@@ -157,3 +157,30 @@ def test_every_word_stands_for_an_option_that_some_command_has() -> None:
     assert all(new[0] in set().union(*options.values()) for new in ALIKE.values())
     assert all(new[0] in options[name] for (name, _), new in OLD.items())
     assert all(old not in options[name] for name, old in OLD)
+
+
+def test_networks_are_listed_alike_in_every_form_and_in_the_order_that_is_said(
+    command: Command,
+) -> None:
+    import csv
+    import json
+
+    words = ("list", "resnet*", "--sort", "macs", "--top", "4")
+    rows = [*csv.DictReader(command(*words, "--csv")[1].splitlines())]
+    networks = json.loads(command(*words, "--json")[1])["networks"]
+    assert [(row["network"], int(row["macs"]), int(row["params"])) for row in rows] == [
+        (one["name"], one["macs"], one["params"]) for one in networks
+    ]
+    counts = [int(row["macs"]) for row in rows]
+    assert counts == sorted(counts, reverse=True) and len(counts) == 4
+
+
+def test_init_says_as_json_what_it_wrote(command: Command, tmp_path: Path) -> None:
+    import json
+
+    path = tmp_path / "dualcost.toml"
+    code, out, _ = command("init", "alexnet", "-o", str(path), "--json")
+    found = json.loads(out)
+    assert (code, found["written"]) == (ExitCode.OK, str(path))
+    assert found["models"][0]["now"]["params"] == 61_100_840  # torchvision: 61.1 M
+    assert path.read_text().startswith("schema = ")
