@@ -125,8 +125,11 @@ def run(arguments: list[str]) -> ExitCode:
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # the reader (head, less) has seen enough; Python would complain once more at exit
+    except (BrokenPipeError, SystemExit) as error:
+        # typer leaves with 1 where the reader (head, less) has seen enough
+        if not isinstance(error.__context__ or error, BrokenPipeError):
+            raise
+        # Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UsageError as error:
         from dualcost.cli.refusal import refusal

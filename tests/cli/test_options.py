@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import ast
+import csv
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
@@ -162,9 +167,6 @@ def test_every_word_stands_for_an_option_that_some_command_has() -> None:
 def test_networks_are_listed_alike_in_every_form_and_in_the_order_that_is_said(
     command: Command,
 ) -> None:
-    import csv
-    import json
-
     words = ("list", "resnet*", "--sort", "macs", "--top", "4")
     rows = [*csv.DictReader(command(*words, "--csv")[1].splitlines())]
     networks = json.loads(command(*words, "--json")[1])["networks"]
@@ -176,11 +178,25 @@ def test_networks_are_listed_alike_in_every_form_and_in_the_order_that_is_said(
 
 
 def test_init_says_as_json_what_it_wrote(command: Command, tmp_path: Path) -> None:
-    import json
-
     path = tmp_path / "dualcost.toml"
     code, out, _ = command("init", "alexnet", "-o", str(path), "--json")
     found = json.loads(out)
     assert (code, found["written"]) == (ExitCode.OK, str(path))
     assert found["models"][0]["now"]["params"] == 61_100_840  # torchvision: 61.1 M
     assert path.read_text().startswith("schema = ")
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+@pytest.mark.parametrize("words", [("list",), ("fit", "resnet18", "params<=11M", "-o", "p.toml")])
+def test_a_reader_that_has_seen_enough_is_no_error(
+    words: tuple[str, ...], closed: str, tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, closed: writer}
+    command = [sys.executable, "-m", "dualcost", *words]
+    try:
+        done = subprocess.run(command, cwd=tmp_path, check=False, **streams)  # type: ignore[call-overload]
+    finally:
+        os.close(writer)
+    assert done.returncode == ExitCode.OK

@@ -33,7 +33,7 @@ def widths(model: str, sort: str = "order") -> list[list[float]]:
 )
 def test_the_bars_before_and_after_add_up_to_the_network(model: str) -> None:
     result = dualcost.profile(model)
-    before, after = widths(model)
+    before, after, _ = widths(model)
     assert sum(before) == result.before.macs
     assert sum(after) == result.after.macs
     assert len(before) == len(after) > 3
@@ -46,10 +46,10 @@ def test_a_network_as_it_is_has_one_set_of_bars() -> None:
 
 def test_bars_are_of_what_rows_are_sorted_by_the_longest_first() -> None:
     result = dualcost.profile("resnet18+dual:4")
-    before, after = widths("resnet18+dual:4", "params")
+    before, after, _ = widths("resnet18+dual:4", "params")
     assert sum(after) == result.after.params
     assert after[:-1] == sorted(after[:-1], reverse=True)  # the last is the rest, if there is one
-    before, after = widths("resnet18+dual:4", "weights")
+    before, after, _ = widths("resnet18+dual:4", "weights")
     assert sum(before) * MEBI == pytest.approx(result.before.weight_bytes)
 
 

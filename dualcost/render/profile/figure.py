@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dualcost.costs.profile import Profile
     from dualcost.views.tree import Outline
 
-BEFORE = "#BBBBBB"
+BEFORE, UNCHANGED = "#BBBBBB", "#546E7A"
 INCHES_A_BAR = 0.2
 
 
@@ -45,7 +45,10 @@ def profile_figure(profile: Profile, lines: Outline, sort: str = "order") -> Fig
         names = ("before", f"after: {profile.rewrite.label}")
         labels = [f"{name} ({total})" for name, total in zip(names, totals, strict=True)]
         axes.barh(places, before, height=0.8, color=BEFORE, label=labels[0])
-        axes.barh(places, after, height=0.45, color=colour, label=labels[1])
+        # what is as it was is not in the colour of the kind
+        colours = [UNCHANGED if row.before == row.after else colour for row in rows]
+        axes.barh(places, after, height=0.45, color=colours)
+        axes.barh([0], [0], color=colour, label=labels[1])
         axes.legend(loc="lower right", fontsize=8)
     else:
         axes.barh(places, before, height=0.7, color=look_of(STANDARD.name).colour)
@@ -54,6 +57,6 @@ def profile_figure(profile: Profile, lines: Outline, sort: str = "order") -> Fig
     axes.margins(y=0.01)
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_formatter(lambda value, _: units.tick(value))
-    axes.set_xlabel(f"{metric.title} (MiB)" if scale > 1 else metric.title)
+    axes.set_xlabel(f"{metric.label} (MiB)" if scale > 1 else metric.label)
     axes.set_title(title(profile), fontsize=9)
     return figure
